@@ -1,0 +1,166 @@
+"""Encoded audio → mono float32 samples at 16 kHz, within limits that hold while reading.
+
+The content decides how bytes are read, never a file's name. libsndfile reads what it knows (wav, flac, ogg,
+mp3, …) and FFmpeg the rest (webm, m4a, aac, 3gp, …).
+"""
+
+import io
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from asr.errors import AudioTooLong, InvalidAudio
+
+SAMPLE_RATE = 16_000  # Hz; what Whisper and the rest of this package work at
+BLOCK_FRAMES = 16_384
+
+Samples = npt.NDArray[np.float32]
+
+# FFmpeg can also open playlists and image sequences, which name other files or addresses: an upload may not.
+FFMPEG_FORMATS = "aac,aiff,amr,asf,caf,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,ogg,wav,w64,mpegts"
+
+_FORMATS = "Send a complete recording as wav, flac, mp3, ogg, opus, webm, m4a or mp4."
+
+
+@dataclass(frozen=True)
+class AudioLimits:
+    """What an upload may hold: longest in seconds, sample rates in Hz, channels, seconds of decoding time."""
+
+    max_seconds: float = 300.0
+    min_sample_rate: int = 8_000
+    max_sample_rate: int = 96_000
+    max_channels: int = 8
+    max_decoding_seconds: float = 1.5
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Mono samples of shape (n,) at 16 kHz, within [-1, 1], and what they were decoded from."""
+
+    samples: Samples
+    source_sample_rate: int = SAMPLE_RATE
+    source_channels: int = 1
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / SAMPLE_RATE
+
+
+def decode_audio(data: bytes, limits: AudioLimits = AudioLimits()) -> Audio:
+    """Decode a clip.
+
+    A clip that breaks off or goes wrong part-way gives the part that could be read.
+
+    Raises InvalidAudio for bytes in which no audio can be read or that are out of range, and AudioTooLong as
+    soon as more than `limits.max_seconds` have been decoded, whatever a header may claim.
+    """
+    if not data:
+        raise InvalidAudio(f"The file is empty. {_FORMATS}")
+    deadline = time.monotonic() + limits.max_decoding_seconds
+    try:
+        return _decode_with_sndfile(data, _Collector(limits, deadline))
+    except soundfile.SoundFileError:
+        # Unknown to libsndfile, or damaged: FFmpeg knows more formats and saves more of a broken file.
+        return _decode_with_ffmpeg(data, _Collector(limits, deadline))
+
+
+class _Collector:
+    """Gathers decoded blocks as 16 kHz mono and holds the limits while they arrive."""
+
+    def __init__(self, limits: AudioLimits, deadline: float) -> None:
+        self.limits = limits
+        self.deadline = deadline
+        self.source_seconds = 0.0
+        self._sample_rate = 0
+        self._channels = 0
+        self._blocks: list[Samples] = []
+        self._resampler: soxr.ResampleStream | None = None
+
+    def begin(self, sample_rate: int, channels: int) -> None:
+        """Check what the header says, in Hz and channels, before anything is decoded."""
+        limits = self.limits
+        if not limits.min_sample_rate <= sample_rate <= limits.max_sample_rate:
+            raise InvalidAudio(
+                f"The sample rate is {sample_rate} Hz. Send audio at {limits.min_sample_rate} to "
+                f"{limits.max_sample_rate} Hz; 16000 Hz mono is plenty for speech."
+            )
+        if not 1 <= channels <= limits.max_channels:
+            raise InvalidAudio(
+                f"The audio has {channels} channels. Send 1 to {limits.max_channels}; mono is best for speech."
+            )
+        self._sample_rate, self._channels = sample_rate, channels
+        if sample_rate != SAMPLE_RATE:
+            self._resampler = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def add(self, block: Samples) -> None:
+        """Take a block of shape (frames, channels) at the source's rate."""
+        self.source_seconds += len(block) / self._sample_rate
+        if self.source_seconds > self.limits.max_seconds:
+            raise AudioTooLong(
+                f"The audio is longer than {self.limits.max_seconds:g} seconds. "
+                "Send just the spoken query, or cut the recording into parts."
+            )
+        if time.monotonic() > self.deadline:
+            raise InvalidAudio("The audio takes too long to decode. Convert it to 16 kHz mono wav or flac.")
+        mono = _finite(block.mean(axis=1, dtype=np.float32))
+        self._blocks.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
+
+    def finish(self) -> Audio:
+        if self._resampler:
+            self._blocks.append(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        samples = np.concatenate(self._blocks) if self._blocks else np.empty(0, np.float32)
+        if not len(samples):
+            raise InvalidAudio(f"The file holds no audio. {_FORMATS}")
+        return Audio(_within_full_scale(samples), self._sample_rate, self._channels)
+
+
+def _finite(samples: Samples) -> Samples:
+    """A float format can hold anything: what is not a number becomes silence, what is absurd is cut off."""
+    if np.isfinite(samples).all() and np.abs(samples).max(initial=0.0) < 1e6:
+        return samples
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1e6, 1e6)
+
+
+def _within_full_scale(samples: Samples) -> Samples:
+    peak = np.abs(samples).max()
+    return samples / peak if peak > 1.0 else samples
+
+
+def _decode_with_sndfile(data: bytes, collector: _Collector) -> Audio:
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        collector.begin(file.samplerate, file.channels)
+        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            collector.add(block)
+    return collector.finish()
+
+
+def _decode_with_ffmpeg(data: bytes, collector: _Collector) -> Audio:
+    try:
+        for block in _ffmpeg_blocks(data, collector):
+            collector.add(block)
+    # PyAV raises the built-in errors, too, for streams that change format part-way or make no sense.
+    except (av.error.FFmpegError, ValueError, LookupError, OverflowError, NotImplementedError) as error:
+        if not collector.source_seconds:
+            raise InvalidAudio(f"No audio could be read from the file. {_FORMATS}") from error
+    return collector.finish()
+
+
+def _ffmpeg_blocks(data: bytes, collector: _Collector) -> Generator[Samples, None, None]:
+    options = {"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": ""}
+    with av.open(io.BytesIO(data), "r", options=options, metadata_errors="ignore") as container:
+        if not container.streams.audio:
+            raise InvalidAudio("The file has no audio track. Send a recording with sound.")
+        to_float = av.AudioResampler(format="fltp")
+        for index, frame in enumerate(container.decode(container.streams.audio[0])):
+            if index == 0:  # the header of HE-AAC states half the rate that its frames have
+                collector.begin(frame.sample_rate, frame.layout.nb_channels)
+            for planar in to_float.resample(frame):
+                yield cast(Samples, planar.to_ndarray().T)

@@ -1,0 +1,49 @@
+"""Samples → log-mel, the picture of sound that Whisper reads (Radford et al. 2022, section 2.2)."""
+
+from functools import lru_cache
+from typing import cast
+
+import torch
+import torchaudio
+from torch import Tensor
+from torch.nn import functional
+
+from asr.audio import SAMPLE_RATE, Samples
+
+N_FFT = 400  # samples: 25 ms
+HOP_LENGTH = 160  # samples: 10 ms
+WINDOW_SECONDS = 30
+WINDOW_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE
+WINDOW_FRAMES = WINDOW_SAMPLES // HOP_LENGTH  # 3000
+DYNAMIC_RANGE = 8.0  # decades of power kept below the loudest bin
+
+
+def log_mel_spectrogram(samples: Samples, n_mels: int) -> Tensor:
+    """One window of log-mel, shape (n_mels, 3000), for at most 30 s of samples, shape (n,), at 16 kHz.
+
+    Shorter input is padded with digital silence, as the model was trained. Power is compressed to
+    log10, cut off eight decades below its peak and scaled to about [-1, 1].
+    """
+    if len(samples) > WINDOW_SAMPLES:
+        raise ValueError(f"A window holds {WINDOW_SAMPLES} samples, not {len(samples)}.")
+    padded = functional.pad(torch.from_numpy(samples), (0, WINDOW_SAMPLES - len(samples)))
+    spectrum = torch.stft(padded, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
+    power = spectrum[:, :WINDOW_FRAMES].abs() ** 2
+    log_mel = (mel_filters(n_mels) @ power).clamp(min=1e-10).log10()
+    log_mel = torch.maximum(log_mel, log_mel.max() - DYNAMIC_RANGE)
+    return (log_mel + 4.0) / 4.0
+
+
+@lru_cache
+def mel_filters(n_mels: int) -> Tensor:
+    """Triangular filters on Slaney's mel scale, each of unit area; shape (n_mels, 201)."""
+    filters = torchaudio.functional.melscale_fbanks(
+        n_freqs=N_FFT // 2 + 1,
+        f_min=0.0,
+        f_max=SAMPLE_RATE / 2,
+        n_mels=n_mels,
+        sample_rate=SAMPLE_RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return cast(Tensor, filters.T.contiguous())

@@ -1,0 +1,96 @@
+"""Token ids ↔ text, and the special tokens that steer Whisper's decoder."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import tokenizers
+
+from asr.errors import CheckpointError, UnknownLanguage
+from asr.model import ModelDimensions
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Byte-pair text tokens and Whisper's special tokens.
+
+    The special tokens follow the text tokens in a fixed order: end of text, start of transcript, one for each
+    language, translate, transcribe, start of LM, start of previous, no speech, no timestamps, then timestamps.
+    `languages` are ISO 639-1 codes in the order of their tokens.
+    """
+
+    bpe: tokenizers.Tokenizer = field(repr=False)
+    eot: int
+    languages: tuple[str, ...]
+    is_multilingual: bool
+
+    @classmethod
+    def of(cls, bpe: tokenizers.Tokenizer, dims: ModelDimensions) -> "Tokenizer":
+        """The tokenizer of a model with these dimensions, from its own or a smaller sibling's tokenizer.json."""
+        eot = bpe.token_to_id("<|endoftext|>")
+        if eot is None:
+            raise CheckpointError("The tokenizer.json is not Whisper's: it has no <|endoftext|> token.")
+        languages = _languages(bpe, eot)
+        if len(languages) == dims.n_languages - 1:
+            languages += ("yue",)  # the one language that large-v3 added
+        if len(languages) != dims.n_languages:
+            raise CheckpointError(
+                f"The tokenizer.json has {len(languages)} languages and the model {dims.n_languages}. "
+                "Use the tokenizer.json that came with the model."
+            )
+        return cls(bpe, eot, languages, dims.is_multilingual)
+
+    @property
+    def sot(self) -> int:
+        return self.eot + 1
+
+    @property
+    def translate(self) -> int:
+        return self.sot + 1 + len(self.languages)
+
+    @property
+    def transcribe(self) -> int:
+        return self.translate + 1
+
+    @property
+    def no_speech(self) -> int:
+        return self.translate + 4
+
+    @property
+    def no_timestamps(self) -> int:
+        return self.translate + 5
+
+    @property
+    def timestamp_begin(self) -> int:
+        return self.translate + 6
+
+    @property
+    def steering(self) -> tuple[int, ...]:
+        """Special tokens that steer the model and never stand in a transcript."""
+        return (self.sot, *range(self.translate, self.no_timestamps))
+
+    def language_token(self, language: str) -> int:
+        """Raises UnknownLanguage for a code that the model was not trained on."""
+        known = self.languages if self.is_multilingual else ("en",)
+        if language not in known:
+            raise UnknownLanguage(
+                f"The model does not know the language {language!r}. It knows: {', '.join(sorted(known))}."
+            )
+        return self.sot + 1 + self.languages.index(language)
+
+    def prompt(self, language: str) -> list[int]:
+        """What the decoder reads before the first word of a transcript without timestamps."""
+        if not self.is_multilingual:
+            return [self.sot, self.no_timestamps]
+        return [self.sot, self.language_token(language), self.transcribe, self.no_timestamps]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of the text tokens; special tokens are left out."""
+        return self.bpe.decode([token for token in tokens if token < self.eot]).strip()
+
+
+def _languages(bpe: tokenizers.Tokenizer, eot: int) -> tuple[str, ...]:
+    """The language codes between the start-of-transcript and the translate token."""
+    translate = bpe.token_to_id("<|translate|>") or eot
+    names = (bpe.id_to_token(token) or "" for token in range(eot + 2, translate))
+    return tuple(match[1] for name in names if (match := re.fullmatch(r"<\|(\w+)\|>", name)))

@@ -1,0 +1,62 @@
+"""What recognition gives: plain values, with no tensor in them and no import but the standard library."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What the quality gate thought of a clip."""
+
+    OK = "ok"
+    CLIPPED = "clipped"
+    TOO_SHORT = "too_short"
+    SILENT = "silent"
+    NO_SPEECH = "no_speech"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures of a clip, measured before the model sees it.
+
+    `duration` and `speech_seconds` are in seconds, `level_dbfs` is the RMS level of the speech (of the whole
+    clip where there is none), `clipped` is the share of samples at full scale, from 0 to 1.
+    """
+
+    duration: float
+    speech_seconds: float
+    level_dbfs: float
+    clipped: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One reading of an utterance; `confidence` is the geometric mean of its tokens' probabilities (0 to 1)."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time went, in seconds."""
+
+    queue: float = 0.0
+    encode: float = 0.0
+    decode: float = 0.0
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in a clip: empty text and confidence 0 where there was no speech.
+
+    `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds.
+    """
+
+    text: str
+    language: str
+    confidence: float
+    duration: float
+    alternatives: tuple[Hypothesis, ...]
+    quality: Quality
+    timings: Timings

@@ -1,0 +1,39 @@
+"""Long audio → windows of at most 30 s, cut at pauses, so that no word is torn."""
+
+import numpy as np
+import numpy.typing as npt
+
+from asr.audio import SAMPLE_RATE, Samples
+from asr.features import WINDOW_SAMPLES, WINDOW_SECONDS
+from vad.detector import FRAME_SECONDS
+
+FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
+WINDOW_FRAMES = round(WINDOW_SECONDS / FRAME_SECONDS)
+EARLIEST_CUT = WINDOW_FRAMES // 2  # a window is at least half full, however long the pauses before
+
+
+def split_at_pauses(samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Samples]:
+    """Cut samples (n,) at 16 kHz into windows; `speech` tells for each 20 ms frame whether it is speech.
+
+    Windows without any speech are left out.
+    """
+    windows = []
+    start = 0
+    while len(samples) - start * FRAME_SAMPLES > WINDOW_SAMPLES:
+        cut = start + EARLIEST_CUT + _middle_of_longest_pause(speech[start + EARLIEST_CUT : start + WINDOW_FRAMES])
+        windows.append((start, cut))
+        start = cut
+    windows.append((start, max(len(speech), start) + 1))
+    return [
+        samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES] for first, last in windows if speech[first:last].any()
+    ]
+
+
+def _middle_of_longest_pause(speech: npt.NDArray[np.bool_]) -> int:
+    """The middle of the longest run without speech, in frames; the end of all where there is none."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([True], speech, [True])).astype(np.int8)))
+    if not len(edges):
+        return len(speech)
+    starts, ends = edges[::2], edges[1::2]
+    longest = int(np.argmax(ends - starts))
+    return max(1, int(starts[longest] + ends[longest]) // 2)

@@ -1,0 +1,41 @@
+"""The application: builds the parts, joins them and owns their life."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from sayseek import __version__
+from server.body_limit import BodyLimit
+from server.errors import install_error_handlers
+from server.observe import Observe
+from server.routes import documents, operations, search, voice_search
+from server.services import Services
+from server.settings import Settings
+
+DESCRIPTION = """Say it, find it: send a spoken clip, get the transcript and search results from your own catalogue.
+
+Try `POST /v1/voice-search` with a recording. Every error has the same body and says how to mend it."""
+
+
+def create_app(settings: Settings, on_failure: Callable[[Exception], None] | None = None) -> FastAPI:
+    """A Sayseek server. `on_failure` is told when the model or the index cannot be loaded."""
+    services = Services(settings, on_failure)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        services.start()
+        try:
+            yield
+        finally:
+            await services.close()
+
+    app = FastAPIOffline(title="Sayseek", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app.state.services = services
+    install_error_handlers(app, services.metrics)
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(Observe, metrics=services.metrics)
+    for routes in (voice_search, search, documents, operations):
+        app.include_router(routes.router)
+    return app

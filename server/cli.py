@@ -1,0 +1,189 @@
+"""`sayseek-server`: serve · index · models · evaluate."""
+
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_core import PydanticUndefined
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from search.catalogue import Catalogue, read_catalogue
+from search.document import Document
+from search.errors import SearchError
+from search.index import open_index
+from server.settings import Settings
+
+app = typer.Typer(
+    help="Sayseek's server: say it, find it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """The console entry."""
+    app()
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    err.print(f"[bold red]error:[/] {message}", highlight=False)
+    return typer.Exit(code)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings from the environment, then flags. Ends the program with what to mend when one is wrong."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            err.print(
+                f"[bold red]error:[/] {flag_of(name)} (or {variable_of(name)}): {problem['msg']}",
+                highlight=False,
+            )
+        raise typer.Exit(2) from None
+
+
+def flag_of(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    return f"SAYSEEK_{name.upper()}"
+
+
+def with_setting_flags(command: Any) -> Any:
+    """Give a command a flag for every setting, so that each is described in one place: `server.settings`."""
+
+    def parameter(name: str) -> inspect.Parameter:
+        field = Settings.model_fields[name]
+        default = "" if field.default in (None, PydanticUndefined) else f" [default: {_shown(field.default)}]"
+        option = typer.Option(flag_of(name), help=f"{field.description}{default} [{variable_of(name)}]")
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+        )
+
+    signature = inspect.signature(command)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    command.__signature__ = signature.replace(parameters=[*own, *map(parameter, Settings.model_fields)])
+    return command
+
+
+def _shown(default: Any) -> str:
+    return ",".join(default) if isinstance(default, tuple) else str(default).lower()
+
+
+@app.command()
+@with_setting_flags
+def serve(**flags: str | None) -> None:
+    """Serve voice search until SIGTERM or Ctrl-C."""
+    settings = load_settings(**flags)
+    err.print(f"Starting Sayseek with the model [bold]{settings.model}[/] ...")
+    from server.serve import serve as run  # torch takes seconds to import: --help need not wait for it
+
+    try:
+        failure = run(settings, announce=_say_what_to_try)
+    except OSError as error:
+        raise fail(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
+            "Choose another port: make serve PORT=8001, or --port 8001"
+        ) from None
+    if failure:
+        raise fail(str(failure))
+
+
+def _say_what_to_try(address: str) -> None:
+    program = Path(sys.argv[0]).with_name("sayseek")
+    shown = os.path.relpath(program) if program.is_relative_to(Path.cwd()) else "sayseek"
+    server = "" if address == "http://127.0.0.1:8000" else f" --server {address}"
+    err.print(f"\n[bold green]Sayseek is ready at {address}[/]   Try, in another terminal:\n")
+    tries = (
+        f"{shown} ask{server} samples/*.flac",
+        f"curl -F file=@samples/hotels-in-reykjavik.flac {address}/v1/voice-search",
+        f"{address}/docs in a browser",
+    )
+    for line in tries:
+        err.print(f"  {line}", highlight=False, soft_wrap=True)
+    err.print()
+
+
+@app.command()
+def index(
+    file: Annotated[Path, typer.Argument(help="JSONL or CSV; every record needs an id and a title.")],
+    into: Annotated[
+        str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER. [SAYSEEK_INDEX]")
+    ] = None,
+) -> None:
+    """Add a catalogue's documents to the search index; those with an id that is there already replace it."""
+    settings = load_settings(index=into)
+    try:
+        catalogue = read_catalogue(file)
+        with open_index(settings.index) as target, _reading_progress() as progress:
+            count = target.upsert(_with_progress(catalogue, progress))
+            total = target.count()
+    except SearchError as error:
+        raise fail(str(error)) from None
+    out.print(f"Indexed {count:,} documents into {settings.index}, which now holds {total:,}.", highlight=False)
+
+
+def _reading_progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err)
+
+
+def _with_progress(catalogue: Catalogue, progress: Progress) -> Iterator[Document]:
+    task = progress.add_task(f"Reading {catalogue.path.name}", total=catalogue.size)
+    for document in catalogue:
+        yield document
+        progress.update(task, completed=catalogue.bytes_read)
+    progress.update(task, description="Writing the index", completed=catalogue.size)
+
+
+@app.command()
+def models() -> None:
+    """List the models that can be served, and where others come from."""
+    from rich.table import Table
+
+    from asr.checkpoints import DEFAULT_MODEL, PACKAGED
+
+    table = Table("model", "what it is", box=None, header_style="bold")
+    for name, packaged in PACKAGED.items():
+        table.add_row(name, packaged.description + (" (default)" if name == DEFAULT_MODEL else ""))
+    table.add_row("FOLDER", "a Whisper in the Hugging Face layout (safetensors, tokenizer.json, config.json)")
+    table.add_row("FILE.pt", "an OpenAI Whisper checkpoint")
+    table.add_row("OWNER/NAME", "a Whisper on the Hugging Face hub, such as openai/whisper-small")
+    out.print(table)
+
+
+@app.command()
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="JSONL: audio, and text, slots, query_doc or utterances.")],
+    catalogue: Annotated[
+        Path | None, typer.Option(help="Documents to search (default: catalogue.jsonl beside the manifest).")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model to evaluate. [SAYSEEK_MODEL]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads for the model. [SAYSEEK_THREADS]")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write what was heard here, as JSONL.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Measure accuracy and speed on recordings whose meaning is known."""
+    from server.evaluate import EvaluationError, run_evaluation
+
+    settings = load_settings(model=model, threads=threads)
+    try:
+        run_evaluation(settings, manifest, catalogue, predictions, out=out, err=err, as_json=as_json)
+    except EvaluationError as error:
+        raise fail(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

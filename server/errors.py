@@ -1,0 +1,121 @@
+"""The one error body, and the one place where what went wrong becomes an HTTP answer.
+
+The body is the one that OpenAI's clients understand: {"error": {"message", "type", "param", "code"}}.
+"""
+
+import logging
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from asr import errors as asr_errors
+from search import errors as search_errors
+from server.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+class ApiError(HTTPException):
+    """An answer that is an error; `param` names the request's part that is at fault."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, dict(headers) if headers else None)
+        self.code = code
+        self.param = param
+
+
+def busy(message: str, retry_after: float, code: str = "overloaded") -> ApiError:
+    """503 with the seconds after which another try is worth it."""
+    return ApiError(503, code, message, headers={"Retry-After": str(max(1, math.ceil(retry_after)))})
+
+
+def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
+    """Make every error that leaves a route an answer with the one error body, and count it."""
+
+    def handle(_: Request, error: Exception) -> JSONResponse:
+        answer = _translated(error)
+        metrics.errors.labels(answer.code).inc()
+        return _response(answer)
+
+    for kind in (
+        HTTPException,
+        RequestValidationError,
+        asr_errors.AsrError,
+        search_errors.SearchError,
+        Exception,
+    ):
+        app.add_exception_handler(kind, handle)
+
+
+def _translated(error: Exception) -> ApiError:
+    match error:
+        case ApiError():
+            return error
+        case HTTPException():
+            return _from_http(error)
+        case RequestValidationError():
+            return _from_validation(error)
+        case asr_errors.AudioTooLong():
+            return ApiError(413, "audio_too_long", str(error), param="file")
+        case asr_errors.InvalidAudio():
+            return ApiError(400, "invalid_audio", str(error), param="file")
+        case asr_errors.UnknownLanguage():
+            return ApiError(400, "unknown_language", str(error), param="language")
+        case asr_errors.EngineBusy() | asr_errors.EngineClosed():
+            return busy(str(error), 1)
+        case search_errors.IndexBusy():
+            return busy(str(error), 5, code="index_busy")
+        case search_errors.InvalidDocument():
+            return ApiError(400, "invalid_document", str(error), param="documents")
+        case search_errors.SearchError():
+            return busy(str(error), 5, code="index_unavailable")
+        case _:
+            logger.error("unhandled error", exc_info=error)
+            return ApiError(500, "internal_error", "The server failed; this is a bug. Its log says more.")
+
+
+def _from_http(error: HTTPException) -> ApiError:
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return ApiError(error.status_code, code, _hint(error), headers=error.headers)
+
+
+def _hint(error: HTTPException) -> str:
+    match error.status_code:
+        case 404:
+            return "There is nothing at this address. GET /docs lists what there is."
+        case 405:
+            return "This address does not take that method. GET /docs lists which it takes."
+        case _:
+            return str(error.detail)
+
+
+def _from_validation(error: RequestValidationError) -> ApiError:
+    """The first thing that is wrong with a request, in words; always 400."""
+    first = error.errors()[0]
+    param = ".".join(str(part) for part in first["loc"][1:]) or None
+    if param == "file":
+        message = "Send the recording as a file part named 'file', as curl does with: -F file=@question.wav"
+    else:
+        message = f"{param or 'The request'}: {first['msg']}."
+    return ApiError(400, "invalid_request", message, param=param)
+
+
+def _response(error: ApiError) -> JSONResponse:
+    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
+    if error.status_code == 401:
+        kind = "authentication_error"
+    body = {"message": error.detail, "type": kind, "param": error.param, "code": error.code}
+    return JSONResponse({"error": body}, error.status_code, headers=error.headers)

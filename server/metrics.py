@@ -1,0 +1,56 @@
+"""What operators scrape, in Prometheus' form. Counts and times only; nothing that was said."""
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside every count doubles the page and tells nothing here
+
+
+class Metrics:
+    """One server's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "sayseek_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.errors = Counter("sayseek_errors", "Errors answered, by code.", ("code",), registry=self.registry)
+        self.request_seconds = Histogram(
+            "sayseek_request_seconds",
+            "Seconds per request.",
+            ("route",),
+            buckets=STAGE_BUCKETS,
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "sayseek_stage_seconds",
+            "Seconds per stage of a voice search: audio, queue, encode, decode, search.",
+            ("stage",),
+            buckets=STAGE_BUCKETS,
+            registry=self.registry,
+        )
+        self.audio_seconds = Counter("sayseek_audio_seconds", "Seconds of audio received.", registry=self.registry)
+        self.verdicts = Counter("sayseek_clips", "Clips, by verdict of the gate.", ("verdict",), registry=self.registry)
+        self.disconnects = Counter(
+            "sayseek_disconnects", "Clips dropped because the client left.", registry=self.registry
+        )
+
+    def watch_queue(self, depth: Callable[[], float]) -> None:
+        """Report `depth()`, the clips in work or waiting, whenever somebody scrapes."""
+        gauge = Gauge("sayseek_queue_depth", "Clips in work or waiting.", registry=self.registry)
+        gauge.set_function(depth)
+
+    def exposition(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,52 @@
+"""One log line and the counts for every request: id, method, route, status, milliseconds. Never what was said."""
+
+import logging
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.ids import new_id
+from server.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+class Observe:
+    """ASGI middleware. The request's id is `scope["state"]["request_id"]` and the header X-Request-Id."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = new_id("req")
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 499  # nothing was answered: the client had left
+        started = time.monotonic()
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:
+            seconds = time.monotonic() - started
+            # The route's pattern, not the path: a path may hold ids, and must not multiply the metrics.
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self.metrics.requests.labels(scope["method"], route, status).inc()
+            self.metrics.request_seconds.labels(route).observe(seconds)
+            logger.info(
+                "request id=%s method=%s route=%s status=%s ms=%.1f",
+                request_id,
+                scope["method"],
+                route,
+                status,
+                1000 * seconds,
+            )

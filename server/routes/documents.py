@@ -1,0 +1,107 @@
+"""The catalogue's documents: put, get, delete. What is answered is durable."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+
+from search.document import documents_from
+from search.errors import InvalidDocument
+from search.index import SearchIndex
+from server.errors import ApiError
+from server.routes import AppServices, require_key
+from server.schemas import errors
+
+router = APIRouter(prefix="/v1/documents", tags=["catalogue"], dependencies=[Depends(require_key)])
+
+EXAMPLE = {"id": "3413829", "title": "Reykjavík", "body": "Capital of Iceland", "country": "Iceland"}
+
+
+class DocumentBody(BaseModel, extra="allow"):
+    """A document; fields beyond these are kept and come back with results."""
+
+    id: str | int = Field(description="What tells it from every other.", examples=["3413829"])
+    title: str = Field(description="What people would call it.", examples=["Reykjavík"])
+    body: str = Field("", description="More text to find it by.", examples=["Capital of Iceland"])
+    popularity: float | None = Field(
+        None, ge=0, description="Decides between documents that match about equally.", examples=[118918]
+    )
+
+
+class Indexed(BaseModel):
+    indexed: int = Field(description="Documents that are now durably in the catalogue.", examples=[2])
+
+
+class Deleted(BaseModel):
+    deleted: int = Field(examples=[1])
+
+
+REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"type": "array", "items": DocumentBody.model_json_schema()},
+            "example": [EXAMPLE],
+        },
+        "application/x-ndjson": {"schema": {"type": "string"}, "example": json.dumps(EXAMPLE) + "\n"},
+    },
+}
+
+
+@router.put("", responses=errors(400, 401, 408, 413, 503), openapi_extra={"requestBody": REQUEST_BODY})
+async def put_documents(request: Request, services: AppServices) -> Indexed:
+    """Add documents, or replace those with the same id: a JSON array, or one JSON object a line (NDJSON)."""
+    body = await request.body()
+    # Parsing 25 MB takes longer than the event loop may be away.
+    return Indexed(indexed=await services.in_writer_thread(_upsert, services.index, body))
+
+
+@router.get("/{document_id:path}", responses=errors(401, 404, 503))
+async def get_document(document_id: str, services: AppServices) -> dict[str, Any]:
+    """One document, as it was put."""
+    document = await services.in_search_thread(services.index.get, document_id)
+    if document is None:
+        raise _unknown(document_id)
+    return dict(document.to_record())
+
+
+@router.delete("/{document_id:path}", responses=errors(401, 404, 503))
+async def delete_document(document_id: str, services: AppServices) -> Deleted:
+    """Take one document out of the catalogue."""
+    deleted = await services.in_writer_thread(services.index.delete, [document_id])
+    if not deleted:
+        raise _unknown(document_id)
+    return Deleted(deleted=deleted)
+
+
+def _unknown(document_id: str) -> ApiError:
+    return ApiError(404, "document_not_found", f"There is no document with the id {document_id!r}.", param="id")
+
+
+def _upsert(index: SearchIndex, body: bytes) -> int:
+    return index.upsert(documents_from(_records(body)))
+
+
+def _records(body: bytes) -> Iterator[Any]:
+    """The records of a JSON array, or of NDJSON. Raises InvalidDocument that says where the body goes wrong."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"The body is not UTF-8: {error}.") from error
+    if not text.strip():
+        raise InvalidDocument("The body is empty. Send a JSON array of documents, or one JSON object a line.")
+    if text.lstrip().startswith("["):
+        yield from _parsed(text, "The body")
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield _parsed(line, f"Line {number}")
+
+
+def _parsed(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDocument(f"{what} is not valid JSON: {error}.") from error

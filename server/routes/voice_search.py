@@ -1,0 +1,198 @@
+"""The main job: a spoken clip comes in, the transcript and the search results go out."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from pydantic import BaseModel, Field
+
+from asr.decoding import DecodingOptions
+from asr.transcript import Transcript
+from search.voice_query import VoiceResults, find
+from server.errors import ApiError, busy
+from server.ids import new_id
+from server.routes import AppServices, require_key
+from server.schemas import SearchResult, errors
+from server.services import Services
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/v1", tags=["voice search"], dependencies=[Depends(require_key)])
+
+T = TypeVar("T")
+
+
+class AlternativeBody(BaseModel):
+    text: str = Field(examples=["Hotels in Rekyavik"])
+    confidence: float = Field(examples=[0.41])
+
+
+class TranscriptBody(BaseModel):
+    text: str = Field(description="What was heard; empty when there was no speech.", examples=["Hotels in Reykjavik"])
+    language: str = Field(description="ISO 639-1.", examples=["en"])
+    confidence: float = Field(description="Geometric mean of the tokens' probabilities, 0 to 1.", examples=[0.93])
+    duration: float = Field(description="Length of the clip in seconds.", examples=[2.31])
+    alternatives: list[AlternativeBody] = Field(description="Other readings, the likeliest first.")
+
+
+class QualityBody(BaseModel):
+    """Measured before the model sees the clip."""
+
+    speech_seconds: float = Field(description="Seconds in which somebody speaks.", examples=[1.62])
+    level_dbfs: float = Field(description="RMS level of the speech.", examples=[-23.1])
+    clipped: float = Field(description="Share of samples at full scale, 0 to 1.", examples=[0.0])
+    verdict: str = Field(
+        description="ok, clipped (recognised all the same), too_short, silent or no_speech.", examples=["ok"]
+    )
+
+
+class TimingsBody(BaseModel):
+    """Where the time went, in milliseconds."""
+
+    audio_ms: float = Field(description="Decoding, the gate, features.", examples=[3.1])
+    queue_ms: float = Field(description="Waiting for the model.", examples=[0.1])
+    encode_ms: float = Field(examples=[12.0])
+    decode_ms: float = Field(examples=[41.3])
+    search_ms: float = Field(examples=[1.9])
+    total_ms: float = Field(description="From the complete upload to the answer.", examples=[59.0])
+
+
+class VoiceSearchAnswer(BaseModel):
+    id: str = Field(examples=["vs_01JD8X4K5N9Q3R7T2V6W0Y1Z8A"])
+    model: str = Field(examples=["base"])
+    transcript: TranscriptBody
+    query: str = Field(description="What was searched for.", examples=["hotels in reykjavik"])
+    results: list[SearchResult]
+    quality: QualityBody
+    timings: TimingsBody
+
+
+@router.post("/voice-search", responses=errors(400, 401, 404, 408, 413, 503))
+async def voice_search(
+    request: Request,
+    services: AppServices,
+    file: Annotated[UploadFile, File(description="wav, flac, mp3, ogg, opus, webm, m4a/mp4; any rate, 1-8 channels.")],
+    model: Annotated[str | None, Form(description="The server's model; see /readyz.", examples=["base"])] = None,
+    language: Annotated[str | None, Form(description="ISO 639-1; found when absent.", examples=["en"])] = None,
+    limit: Annotated[int, Form(description="Most results to give.", ge=1, le=100, examples=[10])] = 10,
+    alternatives: Annotated[int, Form(description="Most other readings to give.", ge=0, le=10, examples=[3])] = 3,
+) -> VoiceSearchAnswer:
+    """Recognise a spoken query and search the catalogue for it."""
+    options = decoding_options(services, model, language, alternatives)
+    data = await file.read()
+    answer = _answer(services, data, options, limit)
+    return await while_connected(request, services, answer)
+
+
+def decoding_options(services: Services, model: str | None, language: str | None, alternatives: int) -> DecodingOptions:
+    """Raises ApiError (404) for a model that is not served and UnknownLanguage for one it does not know."""
+    transcriber = services.transcriber
+    if model and model != transcriber.name:
+        raise ApiError(
+            404,
+            "model_not_found",
+            f"The model {model!r} is not served here; {transcriber.name!r} is.",
+            param="model",
+        )
+    return transcriber.options(language.strip().lower() if language else None, alternatives)
+
+
+async def _answer(services: Services, data: bytes, options: DecodingOptions, limit: int) -> VoiceSearchAnswer:
+    started = time.monotonic()
+    async with services.admission.place():
+        transcript, audio_seconds = await _recognise(services, data, options)
+        searching = time.monotonic()
+        found = await services.in_search_thread(find, transcript.text, services.index, limit)
+    now = time.monotonic()
+    stages = {
+        "audio": audio_seconds,
+        "queue": transcript.timings.queue,
+        "encode": transcript.timings.encode,
+        "decode": transcript.timings.decode,
+        "search": now - searching,
+    }
+    _count(services, transcript, stages)
+    if services.settings.log_transcripts:
+        logger.info("heard %r, searched %r", transcript.text, found.query)
+    milliseconds = {f"{stage}_ms": _milliseconds(seconds) for stage, seconds in stages.items()}
+    timings = TimingsBody(**milliseconds, total_ms=_milliseconds(now - started))
+    return _body(services.transcriber.name, transcript, found, timings)
+
+
+async def _recognise(services: Services, data: bytes, options: DecodingOptions) -> tuple[Transcript, float]:
+    """The transcript of a clip, and the seconds that preparing its audio took."""
+    transcriber = services.transcriber
+    started = time.monotonic()
+    prepared = await services.in_audio_thread(transcriber.prepare, data)
+    audio_seconds = time.monotonic() - started
+    if not prepared.windows:
+        return transcriber.assemble(prepared, None), audio_seconds
+    future = transcriber.engine.submit(prepared.windows, options)
+    try:
+        async with asyncio.timeout(services.settings.answer_timeout):
+            clip = await asyncio.wrap_future(future)
+    except TimeoutError:
+        raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
+    return transcriber.assemble(prepared, clip), audio_seconds
+
+
+async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:
+    """Await work, and cancel it, with the place and the queue entry it holds, when the client leaves."""
+    task = asyncio.create_task(work)
+    leaving = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            services.metrics.disconnects.inc()
+            raise ApiError(499, "client_closed_request", "The client left before the answer was ready.")
+        return await task
+    finally:
+        task.cancel()
+        leaving.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _count(services: Services, transcript: Transcript, stages: dict[str, float]) -> None:
+    metrics = services.metrics
+    metrics.audio_seconds.inc(transcript.duration)
+    metrics.verdicts.labels(transcript.quality.verdict).inc()
+    for stage, seconds in stages.items():
+        metrics.stage_seconds.labels(stage).observe(seconds)
+
+
+def _body(model: str, transcript: Transcript, found: VoiceResults, timings: TimingsBody) -> VoiceSearchAnswer:
+    quality = transcript.quality
+    return VoiceSearchAnswer(
+        id=new_id("vs"),
+        model=model,
+        transcript=TranscriptBody(
+            text=transcript.text,
+            language=transcript.language,
+            confidence=round(transcript.confidence, 4),
+            duration=round(transcript.duration, 3),
+            alternatives=[
+                AlternativeBody(text=other.text, confidence=round(other.confidence, 4))
+                for other in transcript.alternatives
+            ],
+        ),
+        query=found.query,
+        results=[SearchResult.of(result) for result in found.results],
+        quality=QualityBody(
+            speech_seconds=quality.speech_seconds,
+            level_dbfs=quality.level_dbfs,
+            clipped=quality.clipped,
+            verdict=quality.verdict,
+        ),
+        timings=timings,
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 1)

@@ -1,0 +1,133 @@
+"""The parts that a running server is made of, loaded in the background and closed in order."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import search.cities
+from asr.audio import AudioLimits
+from asr.checkpoints import load_checkpoint
+from asr.engine import Engine
+from asr.errors import AsrError
+from asr.transcriber import Transcriber
+from search.errors import SearchError
+from search.index import SearchIndex, open_index
+from server.admission import Admission
+from server.errors import busy
+from server.metrics import Metrics
+from server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AUDIO_THREADS = 2
+SEARCH_THREADS = 2
+
+
+class Services:
+    """What the routes work with. `transcriber` and `index` raise 503 until they are loaded."""
+
+    def __init__(self, settings: Settings, on_failure: Callable[[Exception], None] | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.admission = Admission(settings.max_queue, settings.queue_wait)
+        self.metrics.watch_queue(lambda: self.admission.taken + self.admission.waiting)
+        self.ready = asyncio.Event()
+        self.failure: Exception | None = None
+        self._on_failure = on_failure
+        self._transcriber: Transcriber | None = None
+        self._index: SearchIndex | None = None
+        self._loading: asyncio.Task[None] | None = None
+        # Each kind of blocking work has threads of its own: a long import must not hold up a spoken query.
+        self._audio_threads = ThreadPoolExecutor(AUDIO_THREADS, "sayseek-audio")
+        self._search_threads = ThreadPoolExecutor(SEARCH_THREADS, "sayseek-search")
+        self._writer_thread = ThreadPoolExecutor(1, "sayseek-writer")
+
+    @property
+    def transcriber(self) -> Transcriber:
+        if self._transcriber is None:
+            raise busy("The model is still loading. Try again in a moment.", 2, code="not_ready")
+        return self._transcriber
+
+    @property
+    def index(self) -> SearchIndex:
+        if self._index is None:
+            raise busy("The search index is still opening. Try again in a moment.", 2, code="not_ready")
+        return self._index
+
+    async def in_audio_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking work on audio off the event loop."""
+        return await _run(self._audio_threads, function, *args, **kwargs)
+
+    async def in_search_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a search or a look-up off the event loop."""
+        return await _run(self._search_threads, function, *args, **kwargs)
+
+    async def in_writer_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a change of the catalogue off the event loop, one after the other."""
+        return await _run(self._writer_thread, function, *args, **kwargs)
+
+    def start(self) -> None:
+        """Begin to load; /healthz answers meanwhile."""
+        self._loading = asyncio.create_task(self._load())
+
+    async def close(self) -> None:
+        """Finish what the engine holds within the shutdown deadline, then free everything."""
+        if self._loading:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        if self._transcriber:
+            await asyncio.to_thread(self._transcriber.engine.close, self.settings.shutdown_timeout)
+        if self._index:
+            await self.in_writer_thread(self._index.close)
+        for threads in (self._audio_threads, self._search_threads, self._writer_thread):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self) -> None:
+        try:
+            # One after the other: the index first, since it is quick and torch's import is not.
+            self._index = await asyncio.to_thread(open_catalogue, self.settings)
+            self._transcriber = await asyncio.to_thread(load_transcriber, self.settings)
+        except Exception as error:
+            self.failure = error
+            logger.error("start failed: %s", error, exc_info=not is_expected(error))
+            if self._on_failure:
+                self._on_failure(error)
+            return
+        self.ready.set()
+
+
+async def _run(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, partial(function, *args, **kwargs))
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether the message alone tells the owner what to mend."""
+    return isinstance(error, AsrError | SearchError)
+
+
+def open_catalogue(settings: Settings) -> SearchIndex:
+    """Open the index, and fill an empty one with the sample catalogue if the settings say so."""
+    index = open_index(settings.index)
+    if settings.sample_catalogue and not index.count():
+        started = time.monotonic()
+        logger.info("building the sample catalogue's index: the world's cities")
+        count = index.upsert(search.cities.documents())
+        logger.info("indexed %d cities in %.1f s", count, time.monotonic() - started)
+    return index
+
+
+def load_transcriber(settings: Settings) -> Transcriber:
+    """Load the model and start its engine."""
+    started = time.monotonic()
+    checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
+    engine = Engine(checkpoint, max_queue=settings.max_queue, threads=settings.threads or None)
+    logger.info("model %s loaded in %.1f s", Path(settings.model).name, time.monotonic() - started)
+    return Transcriber(engine, languages=settings.languages, limits=AudioLimits(max_seconds=settings.max_audio_seconds))

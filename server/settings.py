@@ -1,0 +1,66 @@
+"""Every setting, once: from `SAYSEEK_*` environment variables, or flags of `sayseek-server serve`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from asr.checkpoints import DEFAULT_MODEL
+
+
+class Settings(BaseSettings):
+    """Checked once, at start; after that nothing changes it."""
+
+    model_config = SettingsConfigDict(env_prefix="SAYSEEK_", frozen=True, extra="ignore", validate_default=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    api_key: SecretStr | None = Field(
+        None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'."
+    )
+
+    model: str = Field(
+        DEFAULT_MODEL,
+        description="Packaged model (base, tiny.en), folder in the Hugging Face layout, OpenAI .pt file, or hub id.",
+    )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("en",),
+        min_length=1,
+        description="Languages that are spoken, ISO 639-1, comma-separated; detection chooses among them.",
+    )
+    hub_cache: Path | None = Field(None, description="Where models from the Hugging Face hub are kept.")
+    offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads for the model; 0: all that the process may use.")
+
+    index: str = Field(
+        "tantivy:sayseek-data/index",
+        min_length=1,
+        description="Where the catalogue's search index is: tantivy:FOLDER.",
+    )
+    sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
+
+    max_upload_bytes: int = Field(25_000_000, ge=1_000, description="Largest request body, in bytes.")
+    max_upload_memory: int = Field(
+        256_000_000, ge=1_000, description="Bytes that all request bodies together may hold in memory."
+    )
+    upload_timeout: float = Field(30.0, gt=0, description="Seconds that a request body may take to arrive.")
+    max_audio_seconds: float = Field(300.0, gt=0, le=3600, description="Longest clip, in seconds once decoded.")
+    max_queue: int = Field(64, ge=1, le=10_000, description="Clips that may be in work or waiting at once.")
+    queue_wait: float = Field(
+        2.0, ge=0, le=60, description="Seconds that a request waits for a place before it is answered 503."
+    )
+    answer_timeout: float = Field(60.0, gt=0, description="Seconds after which an unfinished answer is given up: 503.")
+    shutdown_timeout: float = Field(20.0, ge=0, description="Seconds that requests in flight get to finish at SIGTERM.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_transcripts: bool = Field(
+        False, description="Log what was heard and searched for. Off: nothing that was said is kept anywhere."
+    )
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value

@@ -1,0 +1,43 @@
+"""Recordings in every format, encoded on the spot."""
+
+import io
+
+import av
+import numpy as np
+import soundfile
+import soxr
+
+from asr.audio import SAMPLE_RATE, Samples
+
+
+def resampled(samples: Samples, sample_rate: int) -> Samples:
+    return np.asarray(soxr.resample(samples, SAMPLE_RATE, sample_rate), np.float32)
+
+
+def with_sndfile(
+    samples: Samples,
+    container: str,
+    subtype: str | None = None,
+    *,
+    sample_rate: int = SAMPLE_RATE,
+    channels: int = 1,
+) -> bytes:
+    buffer = io.BytesIO()
+    frames = np.repeat(resampled(samples, sample_rate)[:, None], channels, axis=1)
+    soundfile.write(buffer, frames, sample_rate, format=container, subtype=subtype)
+    return buffer.getvalue()
+
+
+def with_ffmpeg(samples: Samples, container: str, codec: str, *, sample_rate: int = 48_000) -> bytes:
+    """Encode with FFmpeg; mp4 comes with its index at the end, as phones write it."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=sample_rate)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(resampled(samples, sample_rate)[None], format="fltp", layout="mono")
+        frame.sample_rate = sample_rate
+        to_codec = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=sample_rate)
+        for piece in (*to_codec.resample(frame), *to_codec.resample(None)):
+            output.mux(stream.encode(piece))
+        output.mux(stream.encode(None))
+    return buffer.getvalue()

@@ -1,0 +1,150 @@
+"""Every format that a phone, a browser or a script may send, and what is refused."""
+
+import io
+import resource
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr.audio import SAMPLE_RATE, AudioLimits, Samples, decode_audio
+from asr.errors import AudioTooLong, InvalidAudio
+from tests.asr.recordings import with_ffmpeg, with_sndfile
+
+SNDFILE_FORMATS = [
+    ("WAV", "PCM_U8"),
+    ("WAV", "PCM_16"),
+    ("WAV", "PCM_24"),
+    ("WAV", "PCM_32"),
+    ("WAV", "FLOAT"),
+    ("WAV", "DOUBLE"),
+    ("FLAC", "PCM_16"),
+    ("FLAC", "PCM_24"),
+    ("MP3", None),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+]
+FFMPEG_FORMATS = [
+    ("webm", "libopus"),
+    ("matroska", "pcm_s16le"),
+    ("mp4", "aac"),
+    ("ipod", "aac"),
+    ("adts", "aac"),
+    ("3gp", "aac"),
+    ("ogg", "libopus"),
+]
+
+
+def similarity(a: Samples, b: Samples) -> float:
+    """The highest correlation within 100 ms of shift: codecs delay what they encode."""
+    shortest = min(len(a), len(b)) - 1600
+    kernel = a[:shortest] / np.linalg.norm(a[:shortest])
+    energy = np.sqrt(np.convolve(b**2, np.ones(shortest), "valid"))
+    return float((np.correlate(b, kernel, "valid") / np.maximum(energy, 1e-9)).max())
+
+
+@pytest.mark.parametrize(("container", "subtype"), SNDFILE_FORMATS)
+def test_formats_of_libsndfile_are_decoded(speech: Samples, container: str, subtype: str | None) -> None:
+    audio = decode_audio(with_sndfile(speech, container, subtype))
+    assert audio.duration == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.1)
+    assert similarity(speech, audio.samples) > 0.97
+
+
+@pytest.mark.parametrize(("container", "codec"), FFMPEG_FORMATS)
+def test_formats_of_phones_and_browsers_are_decoded(speech: Samples, container: str, codec: str) -> None:
+    audio = decode_audio(with_ffmpeg(speech, container, codec))
+    assert audio.duration == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.1)
+    assert similarity(speech, audio.samples) > 0.95
+
+
+@pytest.mark.parametrize("sample_rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_any_rate_and_channel_count_becomes_16_khz_mono(speech: Samples, sample_rate: int, channels: int) -> None:
+    audio = decode_audio(with_sndfile(speech, "WAV", "PCM_16", sample_rate=sample_rate, channels=channels))
+    assert audio.samples.ndim == 1
+    assert audio.samples.dtype == np.float32
+    assert (audio.source_sample_rate, audio.source_channels) == (sample_rate, channels)
+    assert len(audio.samples) == pytest.approx(len(speech), abs=50)
+
+
+@pytest.mark.parametrize(("sample_rate", "channels"), [(4_000, 1), (192_000, 1), (16_000, 9)])
+def test_rates_and_channels_out_of_range_are_refused(speech: Samples, sample_rate: int, channels: int) -> None:
+    with pytest.raises(InvalidAudio, match=str(sample_rate if channels == 1 else channels)):
+        decode_audio(with_sndfile(speech[:8000], "WAV", "PCM_16", sample_rate=sample_rate, channels=channels))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"RIFF",
+        b"\0" * 10_000,
+        b'{"audio": "no"}',
+        b"fLaC" + b"\xff" * 500,
+        b"OggS" + b"\0" * 500,
+        b"\x1aE\xdf\xa3" + b"\x01" * 500,
+        b"\0\0\0\x20ftypisom" + b"\0" * 500,
+        b"ID3" + b"\x7f" * 500,
+    ],
+)
+def test_what_is_not_audio_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidAudio):
+        decode_audio(data)
+
+
+def test_playlists_cannot_make_the_server_open_other_files(speech: Samples, tmp_path) -> None:
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(with_sndfile(speech, "WAV"))
+    for playlist in (
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{secret}\n#EXT-X-ENDLIST\n",
+        f"ffconcat version 1.0\nfile '{secret}'\n",
+    ):
+        with pytest.raises(InvalidAudio):
+            decode_audio(playlist.encode())
+
+
+@pytest.mark.parametrize(("container", "codec"), [("webm", "libopus"), ("adts", "aac")])
+def test_a_recording_that_breaks_off_gives_what_there_is(speech: Samples, container: str, codec: str) -> None:
+    whole = with_ffmpeg(speech, container, codec)
+    audio = decode_audio(whole[: len(whole) // 2])
+    assert 0.2 < audio.duration / (len(speech) / SAMPLE_RATE) < 0.8
+
+
+def test_a_flac_that_breaks_off_gives_what_there_is(speech: Samples) -> None:
+    whole = with_sndfile(speech, "FLAC")
+    audio = decode_audio(whole[: len(whole) // 2])
+    assert 0.2 < audio.duration / (len(speech) / SAMPLE_RATE) < 0.8
+
+
+def test_a_small_file_that_unpacks_to_hours_is_refused_early() -> None:
+    hours = io.BytesIO()
+    with soundfile.SoundFile(hours, "w", 16_000, 1, format="FLAC") as file:
+        for _ in range(4 * 60):
+            file.write(np.zeros(16_000 * 60, np.float32))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(AudioTooLong, match="300 seconds"):
+        decode_audio(hours.getvalue())
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mb < 100  # the whole would be 920 MB
+
+
+def test_a_header_that_claims_hours_does_not_stop_a_short_clip(speech: Samples) -> None:
+    wav = bytearray(with_sndfile(speech, "WAV", "PCM_16"))
+    wav[4:8] = wav[40:44] = b"\xff\xff\xff\xff"
+    assert decode_audio(bytes(wav)).duration == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.01)
+
+
+def test_the_limit_on_seconds_counts_decoded_audio(speech: Samples) -> None:
+    with pytest.raises(AudioTooLong, match="1 seconds"):
+        decode_audio(with_ffmpeg(speech, "webm", "libopus"), AudioLimits(max_seconds=1.0))
+
+
+def test_float_audio_with_nonsense_in_it_stays_within_full_scale(speech: Samples) -> None:
+    damaged = speech * 1000
+    damaged[100:200] = np.nan
+    damaged[300] = np.inf
+    samples = decode_audio(with_sndfile(damaged, "WAV", "FLOAT")).samples
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max() <= 1.0
+    assert similarity(speech[16_00:], samples) > 0.9
