@@ -32,7 +32,7 @@ class GateOptions:
     silence_dbfs: float = -60.0
     min_speech_seconds: float = 0.1
     max_clipped: float = 0.01
-    max_no_speech_probability: float = 0.5
+    max_no_speech_probability: float = 0.45
     min_doubtful_confidence: float = 0.6
     max_compression_ratio: float = 2.4
 

@@ -1,0 +1,76 @@
+"""The gate: figures of a clip, and what is kept from the model."""
+
+import numpy as np
+import pytest
+
+from asr.audio import SAMPLE_RATE, Samples
+from asr.decoding import DecodedWindow, Reading
+from asr.quality import Gate
+from asr.transcript import Verdict
+from tests.asr.noises import at_level
+
+
+def verdict(samples: Samples) -> Verdict:
+    return Gate().inspect(samples)[0].verdict
+
+
+def test_speech_passes_and_is_measured(speech: Samples) -> None:
+    quality, frames = Gate().inspect(speech)
+    assert quality.verdict is Verdict.OK
+    assert quality.duration == len(speech) / SAMPLE_RATE
+    assert 0.5 < quality.speech_seconds < quality.duration
+    assert len(frames) == len(speech) // 320
+    assert -40 < quality.level_dbfs < -10
+    assert quality.clipped == 0
+
+
+def test_the_level_is_that_of_the_speech(speech: Samples) -> None:
+    """Silence around an utterance must not make it look quiet."""
+    alone = Gate().inspect(speech)[0].level_dbfs
+    padded = Gate().inspect(np.pad(speech, 5 * SAMPLE_RATE))[0].level_dbfs
+    halved = Gate().inspect(speech / 2)[0].level_dbfs
+    assert padded == pytest.approx(alone, abs=1)
+    assert halved == pytest.approx(alone - 6, abs=1)
+
+
+def test_quiet_speech_passes(speech: Samples) -> None:
+    assert verdict(at_level(speech, -50)) is Verdict.OK
+
+
+def test_clipped_speech_is_told_and_passes(speech: Samples) -> None:
+    quality, _ = Gate().inspect(np.clip(speech * 50, -1, 1))
+    assert quality.verdict is Verdict.CLIPPED
+    assert quality.clipped > 0.01
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.full(800, 0.1, np.float32), Verdict.TOO_SHORT),
+        (np.zeros(16_000, np.float32), Verdict.SILENT),
+        (np.full(16_000, 0.0003, np.float32), Verdict.SILENT),
+        (np.full(16_000, 0.1, np.float32), Verdict.NO_SPEECH),
+        (np.array([0.5], np.float32), Verdict.TOO_SHORT),
+    ],
+)
+def test_what_holds_no_speech_does_not_pass(samples: Samples, expected: Verdict) -> None:
+    assert verdict(samples) is expected
+
+
+def window(text: str, no_speech: float, confidence: float) -> DecodedWindow:
+    return DecodedWindow(Reading(text, (1,), float(np.log(confidence))), (), "en", no_speech)
+
+
+@pytest.mark.parametrize(
+    ("heard", "invented"),
+    [
+        (window("Hotels in Reykjavik.", 0.05, 0.9), False),
+        (window("Hotels in Reykjavik.", 0.05, 0.3), False),  # hard to understand, yet somebody spoke
+        (window("One, zero, nine.", 0.55, 0.8), False),  # sure of the words, though not of the speech
+        (window("Thank you.", 0.9, 0.4), True),
+        (window("a little bit of " * 20, 0.6, 0.9), True),
+        (window("", 0.1, 0.9), True),
+    ],
+)
+def test_what_the_model_took_for_no_speech_is_not_passed_on(heard: DecodedWindow, invented: bool) -> None:
+    assert Gate().is_invented(heard) is invented

@@ -1,0 +1,92 @@
+"""From bytes to a transcript, with the real models."""
+
+import numpy as np
+import pytest
+
+from asr.audio import SAMPLE_RATE, Samples, decode_audio
+from asr.checkpoints import Checkpoint
+from asr.engine import Engine
+from asr.errors import InvalidAudio, UnknownLanguage
+from asr.transcriber import Transcriber
+from asr.transcript import Verdict
+from tests.asr.noises import noises
+from tests.asr.recordings import with_ffmpeg, with_sndfile
+
+
+@pytest.fixture(scope="module", params=["tiny_en", "base"])
+def transcriber(request: pytest.FixtureRequest):
+    checkpoint: Checkpoint = request.getfixturevalue(request.param)
+    with Engine(checkpoint) as engine:
+        yield Transcriber(engine)
+
+
+def test_every_sample_is_heard(transcriber: Transcriber, sample_files) -> None:
+    for file in sample_files:
+        transcript = transcriber.transcribe(file.read_bytes())
+        city = file.stem.split("-in-")[-1].split("-to-")[-1].split("-is-")[-1].replace("-", " ")
+        assert city in transcript.text.lower()
+        assert transcript.language == "en"
+        assert transcript.confidence > 0.5
+        assert transcript.quality.verdict is Verdict.OK
+        assert transcript.timings.encode > 0
+
+
+def test_the_format_does_not_change_what_is_heard(transcriber: Transcriber, speech: Samples) -> None:
+    plain = transcriber.transcribe(with_sndfile(speech, "WAV", "PCM_16")).text
+    for data in (
+        with_sndfile(speech, "FLAC"),
+        with_sndfile(speech, "WAV", "FLOAT", sample_rate=48_000, channels=2),
+        with_ffmpeg(speech, "webm", "libopus"),
+    ):
+        assert transcriber.transcribe(data).text == plain
+
+
+def test_noise_never_comes_back_as_words(transcriber: Transcriber) -> None:
+    for seconds in (0.7, 3.0):
+        for name, samples in noises(seconds):
+            transcript = transcriber.transcribe(with_sndfile(samples, "WAV", "PCM_16"))
+            assert transcript.text == "", name
+            assert transcript.quality.verdict in (Verdict.NO_SPEECH, Verdict.SILENT), name
+            assert (transcript.confidence, transcript.alternatives) == (0.0, ())
+
+
+def test_silence_does_not_reach_the_model(transcriber: Transcriber) -> None:
+    transcript = transcriber.transcribe(with_sndfile(np.zeros(3 * SAMPLE_RATE, np.float32), "WAV"))
+    assert transcript.quality.verdict is Verdict.SILENT
+    assert transcript.timings.encode == 0
+
+
+def test_a_long_recording_is_heard_to_its_end(transcriber: Transcriber, sample_files) -> None:
+    """More than one window: every query, in order, with pauses in between."""
+    texts = [transcriber.transcribe(file.read_bytes()).text for file in sample_files]
+    pause = np.zeros(2 * SAMPLE_RATE, np.float32)
+    parts = [part for file in sample_files for part in (decode_audio(file.read_bytes()).samples, pause)]
+    transcript = transcriber.transcribe(with_sndfile(np.concatenate(parts), "FLAC"))
+    assert transcript.duration > 30
+    for text in texts:
+        city = text.rstrip(".?!").split()[-1]
+        assert city in transcript.text
+    assert transcript.alternatives == ()
+
+
+def test_alternatives_differ_in_words(transcriber: Transcriber, speech: Samples) -> None:
+    noisy = speech + np.random.default_rng(0).normal(0, 0.05, len(speech)).astype(np.float32)
+    options = transcriber.options(alternatives=5)
+    transcript = transcriber.transcribe(with_sndfile(noisy, "WAV"), options)
+    words = [
+        "".join(c for c in text.lower() if c.isalnum())
+        for text in (transcript.text, *(other.text for other in transcript.alternatives))
+    ]
+    assert len(words) == len(set(words))
+
+
+def test_languages_the_model_lacks_are_refused_at_the_door(transcriber: Transcriber) -> None:
+    with pytest.raises(UnknownLanguage, match="xx"):
+        transcriber.options("xx")
+    with pytest.raises(UnknownLanguage, match="tlh"):
+        Transcriber(transcriber.engine, languages=("en", "tlh"))
+
+
+def test_bytes_that_are_no_audio_are_refused(transcriber: Transcriber) -> None:
+    with pytest.raises(InvalidAudio):
+        transcriber.transcribe(b"no audio at all")
