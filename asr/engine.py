@@ -22,6 +22,8 @@ from asr.errors import EngineBusy, EngineClosed
 
 logger = logging.getLogger(__name__)
 
+STOP_SECONDS = 10.0  # that a cancelled job may take to notice: one window's encoding at the longest
+
 
 @dataclass(frozen=True)
 class DecodedClip:
@@ -110,6 +112,8 @@ class Engine:
             unfinished = [job for job in (self._running, *self._queue) if job]
         for job in unfinished:
             job.future.cancel()
+        # The thread stops at the next token; a process that ended meanwhile would be aborted inside torch.
+        self._thread.join(STOP_SECONDS)
         return not unfinished
 
     def _drop(self, job: Job) -> None:

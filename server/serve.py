@@ -1,16 +1,20 @@
 """Running the server as a process: start, say what to try, and stop in order at SIGTERM."""
 
 import asyncio
+import math
 import signal
 import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from server.app import create_app
 from server.logs import configure_logging
 from server.services import Services
 from server.settings import Settings
+
+ANSWER_SECONDS = 2  # for the last answers to go out once the work has been given up
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | None:
@@ -24,21 +28,36 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | No
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.create_server((settings.host, settings.port), family=family)
     app = create_app(settings, on_failure=lambda _: server.handle_exit(signal.SIGTERM, None))
-    server = uvicorn.Server(
-        uvicorn.Config(
+    services: Services = app.state.services
+    server = _Server(app, services)
+    # uvicorn raises a signal again once it has obeyed it; for this process that is the end of the matter.
+    for obeyed in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(obeyed, lambda *_: None)
+    asyncio.run(_serve(server, listener, services, announce))
+    return services.failure
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which at shutdown gives the work in flight until the deadline and then has it answered 503."""
+
+    def __init__(self, app: FastAPI, services: Services) -> None:
+        timeout = services.settings.shutdown_timeout
+        config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=round(settings.shutdown_timeout),
+            timeout_graceful_shutdown=math.ceil(timeout) + ANSWER_SECONDS,
         )
-    )
-    # uvicorn raises a signal again once it has obeyed it; for this process that is the end of the matter.
-    for obeyed in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(obeyed, lambda *_: None)
-    services: Services = app.state.services
-    asyncio.run(_serve(server, listener, services, announce))
-    return services.failure
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        giving_up = asyncio.create_task(self._services.give_up_work_after_deadline())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            giving_up.cancel()
 
 
 async def _serve(

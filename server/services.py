@@ -78,13 +78,19 @@ class Services:
         """Begin to load; /healthz answers meanwhile."""
         self._loading = asyncio.create_task(self._load())
 
+    async def give_up_work_after_deadline(self) -> None:
+        """Let the engine work until the shutdown deadline; who still waits then is answered 503."""
+        await asyncio.sleep(self.settings.shutdown_timeout)
+        if self._transcriber:
+            await asyncio.to_thread(self._transcriber.engine.close, 0)
+
     async def close(self) -> None:
-        """Finish what the engine holds within the shutdown deadline, then free everything."""
+        """Free everything. Work in flight has been finished or given up by now."""
         if self._loading:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         if self._transcriber:
-            await asyncio.to_thread(self._transcriber.engine.close, self.settings.shutdown_timeout)
+            await asyncio.to_thread(self._transcriber.engine.close, 0)
         if self._index:
             await self.in_writer_thread(self._index.close)
         for threads in (self._audio_threads, self._search_threads, self._writer_thread):

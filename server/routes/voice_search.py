@@ -134,9 +134,19 @@ async def _recognise(services: Services, data: bytes, options: DecodingOptions) 
     try:
         async with asyncio.timeout(services.settings.answer_timeout):
             clip = await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        if future.cancelled() and not _is_being_cancelled():
+            raise busy("The server is shutting down. Try again in a moment.", 5, code="shutting_down") from None
+        raise
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
     return transcriber.assemble(prepared, clip), audio_seconds
+
+
+def _is_being_cancelled() -> bool:
+    """Whether this very task is, rather than the work it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:

@@ -1,0 +1,124 @@
+"""Start, stop and being killed: what was acknowledged stays, what is in flight is finished."""
+
+import contextlib
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from asr.audio import Samples
+from tests.asr.recordings import with_sndfile
+from tests.e2e.conftest import PROGRAMS, Server, StartServer
+from tests.e2e.test_load import wait_until
+
+
+def ask_in_thread(server: Server, data: bytes) -> tuple[threading.Thread, list[httpx.Response]]:
+    """Ask without waiting; the list gets the response, unless the connection breaks."""
+    responses: list[httpx.Response] = []
+
+    def ask() -> None:
+        with contextlib.suppress(httpx.TransportError):
+            responses.append(server.ask(data))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    return thread, responses
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_0(start_server: StartServer, speech: Samples) -> None:
+    with start_server(model="tiny.en", sample_catalogue="false", shutdown_timeout=60) as server:
+        thread, responses = ask_in_thread(server, with_sndfile(np.tile(speech, 20), "FLAC"))
+        wait_until(lambda: server.metric("sayseek_queue_depth") == 1)
+        assert server.stop(signal.SIGTERM) == 0
+        thread.join(60)
+        assert [response.status_code for response in responses] == [200]
+        assert responses[0].json()["transcript"]["text"]
+
+
+def test_sigterm_does_not_wait_beyond_its_deadline(start_server: StartServer, speech: Samples) -> None:
+    with start_server(model="tiny.en", sample_catalogue="false", shutdown_timeout=1) as server:
+        thread, responses = ask_in_thread(server, with_sndfile(np.tile(speech, 90), "FLAC"))
+        wait_until(lambda: server.metric("sayseek_queue_depth") == 1)
+        assert server.stop(signal.SIGTERM) == 0
+        thread.join(60)
+        assert [response.status_code for response in responses] == [503]
+
+
+def test_what_was_acknowledged_survives_a_kill(start_server: StartServer, tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+    for round_ in range(3):
+        with start_server(folder=tmp_path, model="tiny.en", sample_catalogue="false") as server:
+            for document_id in acknowledged:
+                assert httpx.get(f"{server.address}/v1/documents/{document_id}").status_code == 200
+            for i in range(5):
+                document = {"id": f"{round_}-{i}", "title": f"Round {round_} number {i}"}
+                put = httpx.put(f"{server.address}/v1/documents", json=[document], timeout=30)
+                assert put.json() == {"indexed": 1}
+                acknowledged.append(document["id"])
+            server.stop(signal.SIGKILL)
+
+
+def test_a_second_start_keeps_the_catalogue(start_server: StartServer, tmp_path: Path) -> None:
+    with start_server(folder=tmp_path, model="tiny.en") as server:
+        before = httpx.get(f"{server.address}/readyz").json()["documents"]
+        assert any("building" in line for line in server.log)
+        assert server.stop() == 0
+    with start_server(folder=tmp_path, model="tiny.en") as server:
+        assert httpx.get(f"{server.address}/readyz").json()["documents"] == before
+        assert not any("building" in line for line in server.log)
+
+
+def test_the_owners_catalogue_takes_the_samples_place(start_server: StartServer, tmp_path: Path) -> None:
+    catalogue = tmp_path / "teas.csv"
+    catalogue.write_text("id,title,body\n1,Darjeeling,black\n2,Sencha,green\n")
+    indexing = subprocess.run(
+        [PROGRAMS / "sayseek-server", "index", catalogue, "--index", "tantivy:teas"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert indexing.returncode == 0, indexing.stderr
+    assert "2 documents" in indexing.stdout
+    with start_server(folder=tmp_path, model="tiny.en", index="tantivy:teas") as server:
+        found = httpx.get(f"{server.address}/v1/search", params={"q": "sencha"}).json()["results"]
+        assert [result["title"] for result in found] == ["Sencha"]
+        assert httpx.get(f"{server.address}/readyz").json()["documents"] == 2
+
+
+def test_a_bad_record_is_named_and_nothing_is_indexed(tmp_path: Path) -> None:
+    catalogue = tmp_path / "teas.jsonl"
+    catalogue.write_text('{"id": "1", "title": "Darjeeling"}\n{"id": "2"}\n')
+    indexing = subprocess.run(
+        [PROGRAMS / "sayseek-server", "index", catalogue],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert indexing.returncode == 1
+    assert "teas.jsonl, line 2" in indexing.stderr
+
+
+def serve_and_fail(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [PROGRAMS / "sayseek-server", "serve", "--port", "0", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_a_start_that_fails_says_why(start_server: StartServer, server: Server, tmp_path: Path) -> None:
+    assert "no model 'huge'" in serve_and_fail(tmp_path, "--model", "huge", "--sample-catalogue", "false")
+    port = str(httpx.URL(server.address).port)
+    assert "another port" in serve_and_fail(tmp_path, "--port", port)

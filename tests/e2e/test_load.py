@@ -1,0 +1,115 @@
+"""Many at once: same answers, a loop that never waits, honest refusals, and room for those who stay."""
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from asr.audio import Samples, decode_audio
+from tests.asr.noises import at_level
+from tests.asr.recordings import with_sndfile
+from tests.e2e.conftest import Server, StartServer
+
+
+def clips(sample_files: list[Path], count: int) -> list[bytes]:
+    """Different clips: each sample at several levels, in its own noise."""
+    rng = np.random.default_rng(0)
+    made = []
+    for i in range(count):
+        samples = decode_audio(sample_files[i % len(sample_files)].read_bytes()).samples
+        noise = rng.normal(0, 0.003 * (i // len(sample_files)), len(samples)).astype(np.float32)
+        made.append(with_sndfile(at_level(samples, -20 - i % 5) + noise, "FLAC"))
+    return made
+
+
+def what_was_heard(response: httpx.Response) -> dict[str, object]:
+    """An answer without what differs from one time to the next."""
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    del answer["id"], answer["timings"]
+    return answer
+
+
+async def ask_all(server: Server, uploads: list[bytes]) -> list[httpx.Response]:
+    async with httpx.AsyncClient(timeout=300) as client:
+        url = f"{server.address}/v1/voice-search"
+        return await asyncio.gather(*(client.post(url, files={"file": ("clip", data)}) for data in uploads))
+
+
+def long_clip(speech: Samples) -> bytes:
+    """Minutes of work: a query over and over, without a pause."""
+    return with_sndfile(np.tile(speech, 40), "FLAC")
+
+
+def wait_until(condition, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+def test_32_clips_at_once_are_answered_as_each_is_alone(server: Server, sample_files: list[Path]) -> None:
+    uploads = clips(sample_files, 32)
+    together = [what_was_heard(response) for response in asyncio.run(ask_all(server, uploads))]
+    assert len({str(answer["transcript"]["text"]) for answer in together}) >= len(sample_files)
+    for upload, answer in zip(uploads, together, strict=True):
+        assert what_was_heard(server.ask(upload, alternatives=3)) == answer
+
+
+def test_the_event_loop_answers_while_the_model_works(server: Server, speech: Samples) -> None:
+    async def scenario() -> int:
+        async with httpx.AsyncClient(timeout=300, base_url=server.address) as client:
+            clip = {"file": ("clip", long_clip(speech))}
+            working = asyncio.create_task(client.post("/v1/voice-search", files=clip))
+            answered = 0
+            while not working.done():
+                assert (await client.get("/healthz")).status_code == 200
+                answered += 1
+            assert (await working).status_code == 200
+            return answered
+
+    # A loop that waited for the model would have answered once, or for each of a few steps.
+    assert asyncio.run(scenario()) > 100
+
+
+def test_a_full_server_answers_some_and_tells_the_others_when_to_come_back(
+    start_server: StartServer, sample_files: list[Path]
+) -> None:
+    with start_server(model="tiny.en", max_queue=2, queue_wait=0.05) as server:
+        responses = asyncio.run(ask_all(server, clips(sample_files, 12)))
+        statuses = [response.status_code for response in responses]
+        assert set(statuses) == {200, 503}
+        for response in responses:
+            if response.status_code == 503:
+                assert int(response.headers["retry-after"]) >= 1
+                assert response.json()["error"]["code"] == "overloaded"
+        assert what_was_heard(server.ask(clips(sample_files, 1)[0]))
+
+
+def test_a_client_that_leaves_is_dropped(server: Server, speech: Samples) -> None:
+    before = server.metric("sayseek_disconnects_total")
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{server.address}/v1/voice-search",
+            files={"file": ("clip", long_clip(speech))},
+            timeout=httpx.Timeout(60, read=0.5),
+        )
+    wait_until(lambda: server.metric("sayseek_disconnects_total") == before + 1)
+    wait_until(lambda: server.metric("sayseek_queue_depth") == 0)
+
+
+def test_an_upload_that_never_ends_is_given_up(start_server: StartServer) -> None:
+    with start_server(model="tiny.en", upload_timeout=0.5) as server:
+        url = httpx.URL(server.address)
+        with socket.create_connection((url.host, url.port), timeout=30) as connection:
+            connection.sendall(
+                b"POST /v1/voice-search HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            )
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"upload_timeout" in answer

@@ -1,0 +1,113 @@
+"""Who is let in, who waits, and who is told to come back."""
+
+import asyncio
+
+import pytest
+
+from server.admission import Admission
+from server.errors import ApiError
+
+
+async def hold(admission: Admission, until: asyncio.Event) -> None:
+    async with admission.place():
+        await until.wait()
+
+
+async def settle() -> None:
+    """Let every task run until it waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_a_free_place_is_given_at_once() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=1, max_wait=0)
+        async with admission.place():
+            assert admission.taken == 1
+        assert admission.taken == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_full_server_refuses_after_the_wait_and_says_when_to_come_back() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=1, max_wait=0.01)
+        done = asyncio.Event()
+        holder = asyncio.create_task(hold(admission, done))
+        await settle()
+        with pytest.raises(ApiError) as refusal:
+            async with admission.place():
+                pass
+        assert refusal.value.status_code == 503
+        assert int(refusal.value.headers["Retry-After"]) >= 1
+        assert (admission.taken, admission.waiting) == (1, 0)
+        done.set()
+        await holder
+
+    asyncio.run(scenario())
+
+
+def test_whoever_waits_gets_the_place_that_comes_free() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=1, max_wait=10)
+        done = asyncio.Event()
+        holder = asyncio.create_task(hold(admission, done))
+        await settle()
+        waiter = asyncio.create_task(hold(admission, done))
+        await settle()
+        assert admission.waiting == 1
+        done.set()
+        await asyncio.gather(holder, waiter)
+        assert (admission.taken, admission.waiting) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_no_more_wait_than_there_are_places() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=2, max_wait=10)
+        done = asyncio.Event()
+        tasks = [asyncio.create_task(hold(admission, done)) for _ in range(4)]
+        await settle()
+        with pytest.raises(ApiError):
+            async with admission.place():
+                pass
+        done.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_leaves_gives_its_place_back() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=1, max_wait=10)
+        never = asyncio.Event()
+        holder = asyncio.create_task(hold(admission, never))
+        await settle()
+        waiter = asyncio.create_task(hold(admission, never))
+        await settle()
+        waiter.cancel()
+        holder.cancel()
+        await asyncio.gather(holder, waiter, return_exceptions=True)
+        assert (admission.taken, admission.waiting) == (0, 0)
+        async with asyncio.timeout(1), admission.place():
+            pass
+
+    asyncio.run(scenario())
+
+
+def test_the_time_to_come_back_grows_with_the_work_ahead() -> None:
+    async def refused_after(places: int) -> int:
+        admission = Admission(max_places=places, max_wait=0.01)
+        admission.seconds_per_clip = 2.0
+        done = asyncio.Event()
+        tasks = [asyncio.create_task(hold(admission, done)) for _ in range(places)]
+        await settle()
+        with pytest.raises(ApiError) as refusal:
+            async with admission.place():
+                pass
+        done.set()
+        await asyncio.gather(*tasks)
+        return int(refusal.value.headers["Retry-After"])
+
+    assert asyncio.run(refused_after(16)) > asyncio.run(refused_after(2))

@@ -1,0 +1,199 @@
+"""What the API answers, right and wrong, as its contract says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from asr.audio import Samples
+from server.settings import Settings
+from tests.asr.recordings import with_sndfile
+
+
+def assert_error(response, status: int, code: str, param: str | None = None) -> str:
+    """The one error body; gives its message."""
+    assert response.status_code == status, response.text
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert (error["code"], error["param"]) == (code, param)
+    assert error["type"] == ("server_error" if status >= 500 else "invalid_request_error")
+    return error["message"]
+
+
+@pytest.fixture(scope="module")
+def reykjavik(sample_files: list[Path]) -> bytes:
+    return next(file for file in sample_files if "reykjavik" in file.name).read_bytes()
+
+
+def ask(client: TestClient, data: bytes, **form: object):
+    return client.post("/v1/voice-search", files={"file": ("clip", data)}, data=form)
+
+
+def test_a_spoken_query_finds_its_document(client: TestClient, reykjavik: bytes) -> None:
+    answer = ask(client, reykjavik).json()
+    assert set(answer) == {"id", "model", "transcript", "query", "results", "quality", "timings"}
+    assert answer["id"].startswith("vs_")
+    assert answer["model"] == "tiny.en"
+    assert "reykjavik" in answer["query"]
+    assert answer["results"][0]["title"] == "Reykjavík"
+    assert answer["results"][0]["fields"] == {"country": "Iceland"}
+    assert set(answer["transcript"]) == {"text", "language", "confidence", "duration", "alternatives"}
+    assert 0.5 < answer["transcript"]["confidence"] <= 1
+    assert answer["quality"]["verdict"] == "ok"
+    timings = answer["timings"]
+    stages = [timings[f"{stage}_ms"] for stage in ("audio", "queue", "encode", "decode", "search")]
+    assert sum(stages) <= timings["total_ms"] + 1
+
+
+def test_limit_and_alternatives_bound_what_comes_back(client: TestClient, reykjavik: bytes) -> None:
+    noisy = ask(client, reykjavik, limit=1, alternatives=0).json()
+    assert len(noisy["results"]) == 1
+    assert noisy["transcript"]["alternatives"] == []
+
+
+def test_a_clip_without_speech_is_an_honest_empty_answer(client: TestClient) -> None:
+    answer = ask(client, with_sndfile(np.zeros(32_000, np.float32), "WAV")).json()
+    assert answer["transcript"]["text"] == answer["query"] == ""
+    assert answer["results"] == []
+    assert answer["quality"]["verdict"] == "silent"
+    assert answer["timings"]["encode_ms"] == 0
+
+
+def test_what_is_wrong_with_a_clip_is_told(client: TestClient, speech: Samples, reykjavik: bytes) -> None:
+    assert_error(ask(client, b""), 400, "invalid_audio", "file")
+    assert_error(ask(client, b"hello" * 100), 400, "invalid_audio", "file")
+    assert "20 seconds" in assert_error(
+        ask(client, with_sndfile(np.tile(speech, 12), "OGG", "OPUS")), 413, "audio_too_long", "file"
+    )
+    assert "1000000 bytes" in assert_error(ask(client, b"\0" * 1_100_000), 413, "upload_too_large", "file")
+    assert_error(ask(client, reykjavik, model="huge"), 404, "model_not_found", "model")
+    assert_error(ask(client, reykjavik, language="xx"), 400, "unknown_language", "language")
+    assert_error(ask(client, reykjavik, limit=101), 400, "invalid_request", "limit")
+    assert_error(ask(client, reykjavik, alternatives=-1), 400, "invalid_request", "alternatives")
+    missing = client.post("/v1/voice-search", data={"file": "not a file"})
+    assert "-F file=@" in assert_error(missing, 400, "invalid_request", "file")
+    assert_error(client.post("/v1/voice-search"), 400, "invalid_request", "file")
+
+
+def test_malformed_forms_are_refused(client: TestClient) -> None:
+    for body, content_type in (
+        (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
+        (b"nonsense", "multipart/form-data"),
+        (b"\xff\xfe", "multipart/form-data; boundary="),
+        (b"{}", "application/json"),
+    ):
+        response = client.post("/v1/voice-search", content=body, headers={"content-type": content_type})
+        assert response.status_code == 400, response.text
+        assert "error" in response.json()
+
+
+def test_a_body_of_unknown_length_is_held_to_the_limit(client: TestClient) -> None:
+    def endless():
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(200):
+            yield b"\0" * 10_000
+
+    response = client.post(
+        "/v1/voice-search", content=endless(), headers={"content-type": "multipart/form-data; boundary=x"}
+    )
+    assert_error(response, 413, "upload_too_large", "file")
+
+
+def test_typed_search(client: TestClient) -> None:
+    answer = client.get("/v1/search", params={"q": "Olafsvik?", "limit": 1}).json()
+    assert answer["query"] == "olafsvik"
+    assert [result["id"] for result in answer["results"]] == ["3"]
+    assert set(answer["timings"]) == {"search_ms", "total_ms"}
+    assert_error(client.get("/v1/search"), 400, "invalid_request", "q")
+    assert_error(client.get("/v1/search", params={"q": "x", "limit": 0}), 400, "invalid_request", "limit")
+
+
+def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
+    record = {"id": "tea/é 1", "title": "Darjeeling", "body": "A black tea", "price": 4.5, "tags": ["tea"]}
+    assert client.put("/v1/documents", json=[record]).json() == {"indexed": 1}
+    assert client.get("/v1/documents/tea/%C3%A9%201").json() == record
+    assert client.get("/v1/search", params={"q": "black tea"}).json()["results"][0]["fields"]["price"] == 4.5
+    changed = json.dumps({**record, "title": "Assam"}) + "\n\n" + json.dumps({"id": 7, "title": "Seven"}) + "\n"
+    put = client.put("/v1/documents", content=changed, headers={"content-type": "application/x-ndjson"})
+    assert put.json() == {"indexed": 2}
+    assert client.get("/v1/documents/tea/%C3%A9%201").json()["title"] == "Assam"
+    assert client.delete("/v1/documents/tea/%C3%A9%201").json() == {"deleted": 1}
+    assert_error(client.get("/v1/documents/tea/%C3%A9%201"), 404, "document_not_found", "id")
+    assert_error(client.delete("/v1/documents/tea/%C3%A9%201"), 404, "document_not_found", "id")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "empty"),
+        (b"[{]", "not valid JSON"),
+        (b'{"id": "1", "title": "ok"}\n{"id": "2"}', "document 2"),
+        (b'[{"id": "1", "title": ""}]', "title"),
+        (b'["text"]', "document 1"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"[" * 100_000, "JSON"),
+        (b'[{"id": "1", "title": "x", "n": NaN}]', "document 1"),
+    ],
+)
+def test_bad_documents_are_refused_whole(client: TestClient, body: bytes, said: str) -> None:
+    before = client.get("/readyz").json()["documents"]
+    response = client.put("/v1/documents", content=body)
+    assert said in assert_error(response, 400, "invalid_document", "documents")
+    assert client.get("/readyz").json()["documents"] == before
+
+
+def test_operations(client: TestClient, reykjavik: bytes) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json()["model"] == "tiny.en"
+    ask(client, reykjavik)
+    ask(client, b"broken")
+    metrics = client.get("/metrics").text
+    for line in (
+        'sayseek_requests_total{method="POST",route="/v1/voice-search",status="200"}',
+        'sayseek_errors_total{code="invalid_audio"}',
+        "sayseek_queue_depth 0.0",
+        'sayseek_stage_seconds_count{stage="decode"}',
+        "sayseek_audio_seconds_total",
+    ):
+        assert line in metrics
+    assert client.get("/healthz").headers["x-request-id"].startswith("req_")
+
+
+def test_addresses_and_methods_that_do_not_exist(client: TestClient) -> None:
+    assert_error(client.get("/v2/nothing"), 404, "not_found")
+    assert_error(client.delete("/v1/search"), 405, "method_not_allowed")
+
+
+def test_every_field_is_documented_with_an_example(client: TestClient) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    ours = {name: schema for name, schema in schemas.items() if "Validation" not in name}
+    assert len(ours) > 10
+    for name, schema in ours.items():
+        for field, description in schema.get("properties", {}).items():
+            nested = "$ref" in json.dumps(description)
+            is_file = "contentMediaType" in description
+            assert nested or is_file or "examples" in description, f"{name}.{field}"
+
+
+def test_the_documentation_needs_no_network(client: TestClient) -> None:
+    page = client.get("/docs").text
+    assert "swagger-ui" in page
+    assert "https://" not in page
+
+
+def test_a_key_is_asked_for_when_one_is_set(start, reykjavik: bytes) -> None:
+    with start(api_key="secret") as client:
+        assert client.get("/healthz").status_code == 200
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic secret"}):
+            response = client.get("/v1/search", params={"q": "x"}, headers=headers)
+            assert response.status_code == 401
+            assert response.json()["error"]["code"] == "invalid_api_key"
+        for scheme in ("Bearer", "Token"):
+            headers = {"Authorization": f"{scheme} secret"}
+            assert client.get("/v1/search", params={"q": "x"}, headers=headers).status_code == 200
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "secret" not in repr(Settings(api_key="secret"))

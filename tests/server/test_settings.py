@@ -1,0 +1,50 @@
+"""Settings come from variables and flags, are checked once, and stand in the documentation."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from server.cli import app, flag_of, variable_of
+from server.settings import Settings
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_variables_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYSEEK_PORT", "9001")
+    monkeypatch.setenv("SAYSEEK_LANGUAGES", "en, de,FR")
+    settings = Settings()
+    assert settings.port == 9001
+    assert settings.languages == ("en", "de", "fr")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--port", "70000"), ("--port", "x"), ("--languages", " , "), ("--max-queue", "0"), ("--log-level", "loud")],
+)
+def test_a_wrong_setting_ends_the_program_and_names_its_flag(flag: str, value: str) -> None:
+    result = CliRunner().invoke(app, ["serve", flag, value])
+    assert result.exit_code == 2
+    assert flag in result.output
+
+
+def test_every_setting_has_a_flag_that_is_described() -> None:
+    text = " ".join(CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "400"}).output.split())
+    for name, field in Settings.model_fields.items():
+        assert flag_of(name) in text
+        assert variable_of(name) in text
+        assert field.description
+        assert field.description.split(":")[0] in text
+
+
+def test_every_setting_stands_in_the_readme_with_its_default() -> None:
+    rows = {line.split("|")[1].strip(" `"): line for line in README.read_text().splitlines() if "| `SAYSEEK_" in line}
+    for name, field in Settings.model_fields.items():
+        row = rows.pop(variable_of(name))
+        default = "" if field.default is None else field.default
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        if isinstance(default, bool):
+            shown = shown.lower()
+        assert row.split("|")[2].strip(" `") == shown, row
+    assert not {name for name in rows if name not in {"SAYSEEK_SERVER"}}
