@@ -25,6 +25,7 @@ class DocumentBody(BaseModel, extra="allow"):
     id: str | int = Field(description="What tells it from every other.", examples=["3413829"])
     title: str = Field(description="What people would call it.", examples=["Reykjavík"])
     body: str = Field("", description="More text to find it by.", examples=["Capital of Iceland"])
+    aliases: list[str] = Field([], description="Other names it is found by, like a title.", examples=[["Reykjavik"]])
     popularity: float | None = Field(
         None, ge=0, description="Decides between documents that match about equally.", examples=[118918]
     )
@@ -81,7 +82,7 @@ def _unknown(document_id: str) -> ApiError:
 
 
 def _upsert(index: SearchIndex, body: bytes) -> int:
-    return index.upsert(documents_from(_records(body)))
+    return index.upsert(list(documents_from(_records(body))))
 
 
 def _records(body: bytes) -> Iterator[Any]:

@@ -1,0 +1,5 @@
+"""Measurements that anyone can run again; their results stand in RESULTS.md.
+
+`startup` times a start and weighs the process, `malformed` throws damaged uploads at a server, `peer` transcribes
+a manifest with faster-whisper, for comparison with `sayseek-server evaluate`.
+"""

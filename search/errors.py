@@ -1,0 +1,37 @@
+"""What can go wrong in search. `SearchError` is the root; the server maps each leaf to one answer."""
+
+from pathlib import Path
+
+
+class SearchError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class InvalidDocument(SearchError):
+    """A record is not a document; the message says which one and how to mend it.
+
+    `problem` is the message without the position; `position` counts the records of one request from 1.
+    """
+
+    def __init__(self, problem: str, position: int | None = None) -> None:
+        super().__init__(problem if position is None else f"document {position}: {problem}")
+        self.problem = problem
+        self.position = position
+
+
+class CatalogueError(SearchError):
+    """A catalogue file cannot be read; the message names the file, the line (from 1) and how to mend it."""
+
+    def __init__(self, path: Path, line: int | None, problem: str) -> None:
+        super().__init__(f"{path.name}: {problem}" if line is None else f"{path.name}, line {line}: {problem}")
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+
+class IndexBusy(SearchError):
+    """Someone else is writing to the index and did not finish in time: try again."""
+
+
+class IndexUnavailable(SearchError):
+    """The index cannot be opened or used; the message says what to do about it."""

@@ -1,0 +1,66 @@
+"""What every search index does, and opening one."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from search.document import Document
+from search.errors import IndexUnavailable
+from search.result import Result
+from search.tantivy_index import TantivyIndex
+
+# Two letters at least: one is a Windows drive.
+_URL = re.compile("([a-z][a-z0-9+]+):(.*)")
+
+__all__ = ["Result", "SearchIndex", "open_index"]
+
+
+class SearchIndex(Protocol):
+    """Documents that can be searched. Every method may be called from several threads at once.
+
+    All raise `IndexUnavailable` where the index cannot be read or written.
+    """
+
+    def upsert(self, documents: Iterable[Document]) -> int:
+        """Add documents, replacing those with the same ids, and return how many were given.
+
+        All or nothing: they are durable when this returns, and no search sees a part of them before. Of two
+        with the same id the last stays. Raises `IndexBusy`, and whatever iterating raises.
+        """
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove documents, as durably, and return how many of them there were. Raises `IndexBusy`."""
+
+    def get(self, document_id: str) -> Document | None:
+        """The document with this id, if there is one."""
+
+    def search(self, query: str, limit: int) -> list[Result]:
+        """The documents that match any word of a query, the best first. Any text is a query."""
+
+    def count(self) -> int:
+        """How many documents there are."""
+
+    def close(self) -> None:
+        """Give back what the index holds; it cannot be used afterwards."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+def open_index(url: str) -> SearchIndex:
+    """Open the index at `tantivy:FOLDER`, or at a plain folder, and make it where there is none.
+
+    Raises `IndexUnavailable` for an unknown kind of index, and for a folder that holds something else.
+    """
+    match = _URL.fullmatch(url)
+    if not match:
+        return TantivyIndex(Path(url))
+    scheme, path = match.groups()
+    if scheme == "tantivy" and path:
+        return TantivyIndex(Path(path))
+    raise IndexUnavailable(f'"{url}" is not an index that can be opened here; use tantivy:FOLDER')

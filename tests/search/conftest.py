@@ -1,0 +1,20 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from search.index import SearchIndex, open_index
+
+Opener = Callable[[], SearchIndex]
+
+
+@pytest.fixture(params=["tantivy"])
+def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens the test's index, of every kind there is; each call gives another view of the same documents."""
+    return lambda: open_index(f"{request.param}:{tmp_path / 'index'}")
+
+
+@pytest.fixture
+def index(open_again: Opener) -> Iterator[SearchIndex]:
+    with open_again() as index:
+        yield index

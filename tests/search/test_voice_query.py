@@ -1,0 +1,40 @@
+import pytest
+
+from search.document import Document
+from search.index import SearchIndex
+from search.voice_query import find, normalise
+
+
+@pytest.mark.parametrize(
+    ("heard", "query"),
+    [
+        ("Hotels in Reykjavík.", "hotels in reykjavík"),
+        ("  Where is\n O'Hare? ", "where is o'hare"),
+        ("Saint-Denis, 3.5 km away!", "saint-denis 3.5 km away"),
+        ("\u201cWait\u2026\u201d \u2013 she said", "wait she said"),
+        ("(Röyksopp), AC/DC & $20", "röyksopp ac/dc 20"),
+        ("नई दिल्ली।", "नई दिल्ली"),
+        ("¿Dónde está?", "dónde está"),
+        ("東京のホテル。", "東京のホテル"),
+        ("...", ""),
+        ("", ""),
+    ],
+)
+def test_query_is_what_someone_would_type(heard: str, query: str) -> None:
+    assert normalise(heard) == query
+    assert normalise(query) == query
+
+
+def test_what_was_heard_is_found(index: SearchIndex) -> None:
+    index.upsert([Document(id="1", title="Reykjavík"), Document(id="2", title="Łódź")])
+
+    answer = find("Hotels in Reykjavik.", index, 10)
+
+    assert answer.query == "hotels in reykjavik"
+    assert [result.title for result in answer.results] == ["Reykjavík"]
+
+
+def test_silence_finds_nothing(index: SearchIndex) -> None:
+    index.upsert([Document(id="1", title="Reykjavík")])
+
+    assert find("", index, 10).results == []
