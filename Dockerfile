@@ -19,7 +19,7 @@ ENV PATH=/opt/sayseek/bin:$PATH \
     SAYSEEK_PORT=8000 \
     SAYSEEK_INDEX=tantivy:/data/index \
     SAYSEEK_HUB_CACHE=/data/models
-USER sayseek
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000

@@ -41,10 +41,14 @@ class PackagedModel:
     parts: tuple[tuple[str, str], ...]
     sha256: str
 
+    def part_paths(self) -> list[Path]:
+        """The files that make up `model.bin`, in order."""
+        return [_package_file(*part) for part in self.parts]
+
     @property
     def folder(self) -> Path:
         """Where the tokenizer and the configuration are: beside the first part."""
-        return _package_file(*self.parts[0]).parent
+        return self.part_paths()[0].parent
 
 
 PACKAGED = {
@@ -105,7 +109,7 @@ def _build(name: str, weights: Weights) -> Checkpoint:
 
 def _read_packaged(name: str) -> Weights:
     packaged = PACKAGED[name]
-    data = b"".join(_package_file(*part).read_bytes() for part in packaged.parts)
+    data = b"".join(path.read_bytes() for path in packaged.part_paths())
     if (digest := hashlib.sha256(data).hexdigest()) != packaged.sha256:
         raise CheckpointError(
             f"The weights of {name} are damaged or not the ones that were checked (SHA-256 {digest}). "

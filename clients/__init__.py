@@ -1,5 +1,8 @@
 """The edge: programs that capture speech, cut out the utterances and ask a Sayseek server.
 
-`client` is the Python client, `utterances` cuts speech out of recordings, `cli` is the `sayseek` command.
-Light on purpose: numpy, webrtcvad, soundfile and httpx, no torch.
+Light on purpose: numpy, webrtcvad, soundfile, soxr and httpx, no torch. Read in this order:
+
+- `client` is the Python client, over `protocol` (what is sent and answered), `retries`, `answers` and `errors`;
+- `utterances` cuts speech out of recordings;
+- `cli` is the `sayseek` command, over `asking` (files in, outcomes out) and `printing`.
 """

@@ -173,6 +173,9 @@ def evaluate(
     model: Annotated[str | None, typer.Option(help="Model to evaluate. [SAYSEEK_MODEL]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads for the model. [SAYSEEK_THREADS]")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write what was heard here, as JSONL.")] = None,
+    others: Annotated[
+        Path | None, typer.Option(help="Score what another recogniser heard: JSONL with audio and text.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Measure accuracy and speed on recordings whose meaning is known."""
@@ -180,7 +183,7 @@ def evaluate(
 
     settings = load_settings(model=model, threads=threads)
     try:
-        run_evaluation(settings, manifest, catalogue, predictions, out=out, err=err, as_json=as_json)
+        run_evaluation(settings, manifest, catalogue, predictions, others, out=out, err=err, as_json=as_json)
     except EvaluationError as error:
         raise fail(str(error)) from None
 

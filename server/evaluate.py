@@ -64,17 +64,26 @@ def run_evaluation(
     manifest: Path,
     catalogue: Path | None,
     predictions: Path | None,
+    others: Path | None,
     *,
     out: Console,
     err: Console,
     as_json: bool,
 ) -> None:
-    """Evaluate and print. Raises EvaluationError; errors of models and catalogues pass through."""
+    """Evaluate and print; with `others`, what another recogniser heard is scored instead of hearing.
+
+    Raises EvaluationError; errors of models and catalogues pass through.
+    """
     rows = read_manifest(manifest)
+    catalogue = catalogue or manifest.parent / "catalogue.jsonl"
     if "utterances" in rows[0]:
         heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
+    elif others:
+        heard = _read_predictions(others, rows)
     else:
-        heard = _hear_all(settings, rows, manifest.parent, catalogue, err)
+        heard = _hear_all(settings, rows, manifest.parent, err)
+    if catalogue.is_file():
+        _search_all(heard, catalogue)
     if predictions:
         _write_predictions(predictions, heard)
     report = figures(heard)
@@ -108,36 +117,42 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _hear_all(
-    settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, catalogue: Path | None, err: Console
-) -> list[Heard]:
+def _hear_all(settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, err: Console) -> list[Heard]:
     transcriber = load_transcriber(settings)
-    catalogue = catalogue or folder / "catalogue.jsonl"
-    with (
-        transcriber.engine,
-        tempfile.TemporaryDirectory() as scratch,
-        open_index(f"tantivy:{scratch}/index") as index,
-    ):
-        if catalogue.is_file():
-            index.upsert(read_catalogue(catalogue))
+    with transcriber.engine:
         transcriber.transcribe((folder / rows[0]["audio"]).read_bytes())  # the first call allocates
-        return [_hear(row, folder, transcriber, index) for row in track(rows, "Listening", console=err, transient=True)]
+        return [_hear(row, folder, transcriber) for row in track(rows, "Listening", console=err, transient=True)]
 
 
-def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber, index: SearchIndex) -> Heard:
+def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber) -> Heard:
     data = (folder / row["audio"]).read_bytes()
     started = time.perf_counter()
     text = transcriber.transcribe(data).text
-    found = find(text, index, 5).results
-    heard = Heard(row, text, time.perf_counter() - started, [result.title for result in found])
-    if row.get("text"):
-        heard.found_typed = [result.title for result in find(row["text"], index, 5).results]
-    if wanted := row.get("query_doc"):
-        document = index.get(wanted)
-        if document is None:
-            raise EvaluationError(f"The catalogue has no document {wanted!r}, which {row['audio']} must find.")
-        heard.row = {**row, "title": document.title}
-    return heard
+    return Heard(row, text, time.perf_counter() - started)
+
+
+def _search_all(heard: Sequence[Heard], catalogue: Path) -> None:
+    """Search a catalogue for what was heard and, beside it, for what was said; the search counts as time."""
+    with tempfile.TemporaryDirectory() as scratch, open_index(f"tantivy:{scratch}/index") as index:
+        index.upsert(read_catalogue(catalogue))
+        for h in heard:
+            started = time.perf_counter()
+            h.found = _titles(h.text, index)
+            h.seconds += time.perf_counter() - started
+            h.found_typed = _titles(h.row.get("text") or "", index)
+            if wanted := h.row.get("query_doc"):
+                h.row = {**h.row, "title": _title(wanted, index)}
+
+
+def _titles(query: str, index: SearchIndex) -> list[str]:
+    return [result.title for result in find(query, index, 5).results]
+
+
+def _title(document_id: str, index: SearchIndex) -> str:
+    document = index.get(document_id)
+    if document is None:
+        raise EvaluationError(f"The catalogue has no document {document_id!r}, which the manifest says must be found.")
+    return document.title
 
 
 def _segments(path: Path) -> list[Span]:
@@ -208,9 +223,12 @@ def _word_errors(heard: Sequence[Heard]) -> Figures:
 
 
 def _slot_words(text: str) -> str:
-    """A form in which a slot's value is looked for: numbers as digits, units in full, no plural, padded."""
+    """A form in which a slot's value is looked for, padded with spaces: numbers as digits, units in full.
+
+    Endings that are barely heard do not count: "iced tea" and "ice tea", "two shots" and "two shot".
+    """
     text = re.sub(r"(\d+)\s*oz\b", r"\1 ounce", normalise(text.replace("-", " ")))
-    words = (re.sub(r"(?<=[a-z]{3})(?<!s)s$", "", word) for word in text.split())
+    words = (re.sub(r"(?<=[a-z]{3})(?<!s)s$|(?<=[a-z]e)d$", "", word) for word in text.split())
     return f" {' '.join(words)} "
 
 
@@ -271,6 +289,16 @@ def _endpointing(heard: Sequence[Heard]) -> Figures:
 def _shared(a: Span, b: Span) -> float:
     """Seconds that two spans have in common."""
     return max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+
+
+def _read_predictions(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[Heard]:
+    """What another recogniser heard: JSONL with `audio`, `text` and, if it was timed, `seconds`."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        said = {line["audio"]: (line["text"], float(line.get("seconds", 0.0))) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{path} must be JSONL with 'audio' and 'text' in every line ({error!r}).") from error
+    return [Heard(row, *said.get(row["audio"], ("", 0.0))) for row in rows]
 
 
 def _write_predictions(path: Path, heard: Sequence[Heard]) -> None:

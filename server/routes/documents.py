@@ -96,7 +96,7 @@ def _records(body: bytes) -> Iterator[Any]:
     if text.lstrip().startswith("["):
         yield from _parsed(text, "The body")
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # other line breaks may stand in a string
         if line.strip():
             yield _parsed(line, f"Line {number}")
 

@@ -1,0 +1,178 @@
+"""`Client` and `AsyncClient`: a clip or a query in, answers out.
+
+They differ only in how they wait: `protocol` says what is sent and how answers are read, `retries` when a request
+is tried again, `errors` what is raised.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from clients import protocol
+from clients.answers import SearchAnswer, VoiceSearchAnswer
+from clients.errors import SayseekError, translated_errors
+from clients.protocol import Audio, Call
+from clients.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, RetryOptions
+
+TIMEOUT_SECONDS = 60.0
+
+Answer = TypeVar("Answer")
+
+
+class Client:
+    """Asks one server; may be shared between threads. Use it in a `with` block, or call `close`.
+
+    `base_url` defaults to the variable SAYSEEK_SERVER, else http://127.0.0.1:8000; `api_key` to SAYSEEK_API_KEY.
+    `timeout` is in seconds and counts for each try. Servers that are busy or not to be reached are tried again as
+    `retry` says. Raises `ValueError` for options that cannot be meant; methods raise `clients.errors.SayseekError`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retry: RetryOptions = DEFAULT_RETRIES,
+    ) -> None:
+        self._http = httpx.Client(**protocol.connection(base_url, api_key, timeout))
+        self._retry = retry
+
+    def voice_search(
+        self,
+        audio: Audio,
+        *,
+        filename: str | None = None,
+        model: str | None = None,
+        language: str | None = None,
+        limit: int | None = None,
+        alternatives: int | None = None,
+    ) -> VoiceSearchAnswer:
+        """What is said in a clip, and what the catalogue has for it.
+
+        `audio` is a path, the bytes of a file (wav, flac, mp3, ogg, opus, webm, m4a, …) or a file opened in binary
+        mode. `language` is ISO 639-1; at most `limit` results (1 to 100) and `alternatives` (0 to 10). What is
+        None, the server chooses. Raises `OSError` when the file cannot be read.
+        """
+        clip = protocol.read_clip(audio, filename)
+        return self._ask(protocol.voice_search(clip, model, language, limit, alternatives))
+
+    def search(self, q: str, limit: int | None = None) -> SearchAnswer:
+        """What the catalogue has for a typed query; at most `limit` results (1 to 100)."""
+        return self._ask(protocol.search(q, limit))
+
+    def put_documents(self, documents: Iterable[Mapping[str, Any]]) -> int:
+        """Adds documents `{"id", "title", "body"?, …}`, or replaces those with the same id; gives how many.
+
+        They travel in batches: after an error, those before it may be in the catalogue, and putting all again is safe.
+        """
+        return sum(self._ask(call) for call in protocol.put_documents(documents))
+
+    def get_document(self, document_id: str) -> dict[str, Any]:
+        """One document, as it was put. Raises `NotFound`."""
+        return self._ask(protocol.get_document(document_id))
+
+    def delete_document(self, document_id: str) -> None:
+        """Takes one document out of the catalogue. Raises `NotFound`."""
+        self._ask(protocol.delete_document(document_id))
+
+    def ready(self) -> bool:
+        """Whether the server has loaded its model and index; asked once. Raises `ServerUnreachable`."""
+        return self._ask(protocol.ready(), NO_RETRIES)
+
+    def close(self) -> None:
+        """Closes the connections. The client cannot be used after it."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, call: Call[Answer], retry: RetryOptions | None = None) -> Answer:
+        retries = Retries(retry or self._retry)
+        while True:
+            try:
+                with translated_errors(str(self._http.base_url)):
+                    return call.read(self._http.request(call.method, call.path, **call.content))
+            except SayseekError as error:
+                wait = retries.wait_after(error)
+            time.sleep(wait)
+
+
+class AsyncClient:
+    """`Client` for asyncio: the same options, methods and errors, awaited. Use it in an `async with` block."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retry: RetryOptions = DEFAULT_RETRIES,
+    ) -> None:
+        self._http = httpx.AsyncClient(**protocol.connection(base_url, api_key, timeout))
+        self._retry = retry
+
+    async def voice_search(
+        self,
+        audio: Audio,
+        *,
+        filename: str | None = None,
+        model: str | None = None,
+        language: str | None = None,
+        limit: int | None = None,
+        alternatives: int | None = None,
+    ) -> VoiceSearchAnswer:
+        """As `Client.voice_search`; files are read in a thread."""
+        clip = await asyncio.to_thread(protocol.read_clip, audio, filename)
+        return await self._ask(protocol.voice_search(clip, model, language, limit, alternatives))
+
+    async def search(self, q: str, limit: int | None = None) -> SearchAnswer:
+        """As `Client.search`."""
+        return await self._ask(protocol.search(q, limit))
+
+    async def put_documents(self, documents: Iterable[Mapping[str, Any]]) -> int:
+        """As `Client.put_documents`."""
+        return sum([await self._ask(call) for call in protocol.put_documents(documents)])
+
+    async def get_document(self, document_id: str) -> dict[str, Any]:
+        """As `Client.get_document`."""
+        return await self._ask(protocol.get_document(document_id))
+
+    async def delete_document(self, document_id: str) -> None:
+        """As `Client.delete_document`."""
+        await self._ask(protocol.delete_document(document_id))
+
+    async def ready(self) -> bool:
+        """As `Client.ready`."""
+        return await self._ask(protocol.ready(), NO_RETRIES)
+
+    async def close(self) -> None:
+        """Closes the connections. The client cannot be used after it."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, call: Call[Answer], retry: RetryOptions | None = None) -> Answer:
+        retries = Retries(retry or self._retry)
+        while True:
+            try:
+                with translated_errors(str(self._http.base_url)):
+                    return call.read(await self._http.request(call.method, call.path, **call.content))
+            except SayseekError as error:
+                wait = retries.wait_after(error)
+            await asyncio.sleep(wait)

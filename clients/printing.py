@@ -1,0 +1,133 @@
+"""Outcomes on the terminal: for people, or as one JSON object a line."""
+
+import json
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clients.answers import Result, VoiceSearchAnswer
+from clients.asking import Outcome
+from clients.errors import Busy, NotAuthorized, SayseekError, ServerError, ServerUnreachable
+
+BODY_CHARACTERS = 60
+
+
+class Printer(Protocol):
+    """Shows outcomes as they come."""
+
+    def show(self, outcome: Outcome) -> None: ...
+
+
+class JsonPrinter:
+    """`{"file", "start", "end", "cut"}` with `"answer"` or `"error"`; the answer is null where nothing was heard."""
+
+    def __init__(self, console: Console) -> None:
+        self._file = console.file
+
+    def show(self, outcome: Outcome) -> None:
+        self._file.write(json.dumps(_record(outcome), ensure_ascii=False) + "\n")
+        self._file.flush()
+
+
+class TextPrinter:
+    """The transcript, then what was found; errors on `errors`."""
+
+    def __init__(self, console: Console, errors: Console, several_files: bool) -> None:
+        self._console = console
+        self._errors = errors
+        self._several_files = several_files
+        self._file: str | None = None
+
+    def show(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._errors.print(Text(f"{outcome.file}: {what_to_do(outcome.error)}", style="red"), soft_wrap=True)
+            return
+        if self._several_files and outcome.file != self._file:
+            self._console.print(Text(outcome.file, style="bold cyan"), soft_wrap=True)
+        self._file = outcome.file
+        self._console.print(_heard(outcome), soft_wrap=True)
+        if outcome.answer is not None and outcome.answer.results:
+            self._console.print(_table(outcome.answer.results))
+        self._console.print()
+
+
+def what_to_do(error: OSError | SayseekError) -> str:
+    """The error in words, with what to do about it."""
+    match error:
+        case OSError():
+            return f"cannot be read: {error.strerror or error}."
+        case ServerUnreachable():
+            return f"{error} Is it running? Start it with: make serve"
+        case NotAuthorized():
+            return f"{error} Give the key with --api-key or in SAYSEEK_API_KEY."
+        case Busy():
+            return f"{error} The server stayed busy: try again later, or with fewer --jobs."
+        case _:
+            return str(error)
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    piece = outcome.piece
+    record: dict[str, Any] = {
+        "file": outcome.file,
+        "start": piece.start if piece else None,
+        "end": piece.end if piece else None,
+        "cut": piece.cut if piece else False,
+    }
+    if outcome.error is not None:
+        return record | {"error": _error_record(outcome.error)}
+    return record | {"answer": asdict(outcome.answer) if outcome.answer else None}
+
+
+def _error_record(error: OSError | SayseekError) -> dict[str, Any]:
+    if isinstance(error, ServerError):
+        kind, code, param, status = error.type, error.code, error.param, error.status
+    else:
+        kind, code, param, status = type(error).__name__, None, None, None
+    return {"message": what_to_do(error), "type": kind, "param": param, "code": code, "status": status}
+
+
+def _heard(outcome: Outcome) -> Text:
+    text = Text()
+    if outcome.piece is not None and outcome.piece.start is not None and not outcome.alone:
+        text.append(f"{_clock(outcome.piece.start)} - {_clock(outcome.piece.end or 0)}  ", style="dim")
+    answer = outcome.answer
+    if answer is None or not answer.transcript.text:
+        return text.append(_nothing_heard(answer), style="yellow")
+    text.append(f'"{_printable(answer.transcript.text)}"', style="bold")
+    return text if answer.results else text.append("  nothing found", style="yellow")
+
+
+def _nothing_heard(answer: VoiceSearchAnswer | None) -> str:
+    reason = answer.quality.verdict.replace("_", " ") if answer and answer.quality.verdict != "ok" else "no speech"
+    return f"Nothing was heard ({reason})."
+
+
+def _table(results: tuple[Result, ...]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", style="dim")
+    table.add_column(overflow="fold")
+    table.add_column(style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column(justify="right", style="dim")
+    for rank, result in enumerate(results, start=1):
+        table.add_row(str(rank), Text(_printable(result.title)), Text(_shortened(result.body)), f"{result.score:.1f}")
+    return table
+
+
+def _shortened(text: str) -> str:
+    line = _printable(text)
+    return line if len(line) <= BODY_CHARACTERS else f"{line[: BODY_CHARACTERS - 1].rstrip()}…"
+
+
+def _printable(text: str) -> str:
+    """`text` on one line, and without the control characters that would drive the terminal."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _clock(seconds: float) -> str:
+    """83.456 → 1:23.5"""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}"

@@ -1,0 +1,156 @@
+"""What is said to a server, and how its answers are read. No I/O: both clients share it.
+
+Each function gives the `Call` for one of the server's resources.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from clients.answers import SearchAnswer, VoiceSearchAnswer, read_answer
+from clients.errors import Busy, MalformedAnswer, error_from
+
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+CONNECT_SECONDS = 5.0
+BATCH_BYTES = 4_000_000  # of documents in one request: far below what servers and proxies refuse
+
+Audio = bytes | Path | str | BinaryIO
+Answer = TypeVar("Answer", covariant=True)
+
+
+@dataclass(frozen=True)
+class Call(Generic[Answer]):
+    """One request, and how to read the response to it. `content` are httpx's names for what is sent."""
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], Answer]
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording to send: its bytes, and a name by which people know it."""
+
+    data: bytes = field(repr=False)
+    filename: str
+
+
+def connection(base_url: str | None, api_key: str | None, timeout: float) -> dict[str, Any]:
+    """What both of httpx's clients are made with.
+
+    Without `base_url` or `api_key`, SAYSEEK_SERVER and SAYSEEK_API_KEY count. Raises `ValueError` for an address that
+    is not http(s), a key that does not fit a header, and a time-out that is not positive.
+    """
+    if not timeout > 0:
+        raise ValueError(f"timeout is {timeout}: give seconds, more than 0")
+    key = (api_key or os.environ.get("SAYSEEK_API_KEY") or "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ValueError("the API key has characters that keys do not have: copy it again")
+    return {
+        "base_url": _server_url(base_url or os.environ.get("SAYSEEK_SERVER") or DEFAULT_SERVER),
+        "headers": {"User-Agent": "sayseek"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+        "timeout": httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+    }
+
+
+def read_clip(audio: Audio, filename: str | None) -> Clip:
+    """The clip in `audio`: bytes, a path, or a file opened for reading bytes. Raises `OSError`."""
+    if isinstance(audio, bytes):
+        return Clip(audio, filename or "clip")
+    if isinstance(audio, Path | str):
+        return Clip(Path(audio).read_bytes(), filename or Path(audio).name)
+    name = getattr(audio, "name", None)
+    return Clip(audio.read(), filename or (Path(name).name if isinstance(name, str) else "clip"))
+
+
+def voice_search(
+    clip: Clip, model: str | None, language: str | None, limit: int | None, alternatives: int | None
+) -> Call[VoiceSearchAnswer]:
+    form = _given(model=model, language=language, limit=limit, alternatives=alternatives)
+    content = {"files": {"file": (clip.filename, clip.data)}, "data": form}
+    return Call("POST", "/v1/voice-search", lambda r: read_answer(VoiceSearchAnswer, _json(r)), content)
+
+
+def search(q: str, limit: int | None) -> Call[SearchAnswer]:
+    content = {"params": _given(q=q, limit=limit)}
+    return Call("GET", "/v1/search", lambda r: read_answer(SearchAnswer, _json(r)), content)
+
+
+def put_documents(documents: Iterable[Mapping[str, Any]]) -> Iterator[Call[int]]:
+    """Calls that together put all documents; each answers how many it put."""
+    headers = {"Content-Type": "application/x-ndjson"}
+    for body in _ndjson(documents):
+        yield Call("PUT", "/v1/documents", lambda r: _count(r, "indexed"), {"content": body, "headers": headers})
+
+
+def get_document(document_id: str) -> Call[dict[str, Any]]:
+    return Call("GET", _document_path(document_id), lambda r: read_answer(dict, _json(r)))
+
+
+def delete_document(document_id: str) -> Call[int]:
+    return Call("DELETE", _document_path(document_id), lambda r: _count(r, "deleted"))
+
+
+def ready() -> Call[bool]:
+    return Call("GET", "/readyz", _is_ready)
+
+
+def _server_url(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address.strip())
+    except httpx.InvalidURL as exc:
+        raise ValueError(f"{address!r} is not an address: {exc}") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{address!r} is not a server's address: write it as http://localhost:8000")
+    return url
+
+
+def _document_path(document_id: str) -> str:
+    return f"/v1/documents/{quote(document_id, safe='')}"
+
+
+def _given(**values: str | int | None) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _ndjson(documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """One JSON object a line, in bodies of about `BATCH_BYTES`."""
+    lines: list[bytes] = []
+    size = 0
+    for document in documents:
+        lines.append(json.dumps(dict(document), allow_nan=False).encode() + b"\n")
+        size += len(lines[-1])
+        if size >= BATCH_BYTES:
+            yield b"".join(lines)
+            lines, size = [], 0
+    if lines:
+        yield b"".join(lines)
+
+
+def _json(response: httpx.Response) -> Any:
+    """The body of a success. Raises the `ServerError` that another answer stands for, or `MalformedAnswer`."""
+    if not response.is_success:
+        raise error_from(response)
+    try:
+        return response.json()
+    except ValueError as exc:
+        raise MalformedAnswer(f"{response.url} answered something that is not JSON: is it Sayseek?") from exc
+
+
+def _count(response: httpx.Response, name: str) -> int:
+    return read_answer(int, read_answer(dict, _json(response)).get(name))
+
+
+def _is_ready(response: httpx.Response) -> bool:
+    try:
+        _json(response)
+    except Busy:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""When a request that failed is worth another try, and after how long. It decides; the client waits."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clients.errors import Busy, SayseekError, ServerUnreachable
+
+
+@dataclass(frozen=True)
+class RetryOptions:
+    """How patient a client is.
+
+    `retries` more tries follow the first, as long as the waits between them, `longest_wait` seconds in all, suffice.
+    Raises `ValueError` for negative values.
+    """
+
+    retries: int = 2
+    longest_wait: float = 15.0
+
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            raise ValueError(f"retries is {self.retries}: give 0 or more")
+        if not self.longest_wait >= 0:
+            raise ValueError(f"longest_wait is {self.longest_wait}: give seconds, 0 or more")
+
+
+DEFAULT_RETRIES = RetryOptions()
+NO_RETRIES = RetryOptions(retries=0)
+FIRST_BACKOFF_SECONDS = 0.5
+
+
+class Retries:
+    """The tries of one request. `jitter` gives numbers from 0 to 1."""
+
+    def __init__(self, options: RetryOptions, jitter: Callable[[], float] = random.random) -> None:
+        self._left = options.retries
+        self._patience = options.longest_wait
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self._jitter = jitter
+
+    def wait_after(self, error: SayseekError) -> float:
+        """Seconds to wait before the next try; raises `error` when there should be none."""
+        if self._left == 0 or not isinstance(error, Busy | ServerUnreachable):
+            raise error
+        wait = self._wait_for(error)
+        if wait > self._patience:
+            raise error
+        self._left -= 1
+        self._patience -= wait
+        self._backoff *= 2
+        return wait
+
+    def _wait_for(self, error: Busy | ServerUnreachable) -> float:
+        if isinstance(error, Busy) and error.retry_after is not None:
+            return error.retry_after
+        # Clients that failed together should not all come back together.
+        return self._backoff * (0.5 + self._jitter() / 2)

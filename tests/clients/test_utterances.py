@@ -1,0 +1,144 @@
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.audio import Samples
+from clients.errors import UnreadableRecording
+from clients.utterances import SAMPLE_RATE, Utterance, UtteranceCutter, is_readable, utterances
+from tests.asr.recordings import with_ffmpeg, with_sndfile
+
+PAUSE_SECONDS = 1.5
+
+
+@pytest.fixture(scope="module")
+def queries(sample_files: list[Path]) -> list[Samples]:
+    """Three spoken queries."""
+    return [soundfile.read(file, dtype="float32")[0] for file in sample_files[:3]]
+
+
+@pytest.fixture(scope="module")
+def conversation(queries: list[Samples]) -> Samples:
+    """The queries one after another, with pauses."""
+    pause = np.zeros(round(PAUSE_SECONDS * SAMPLE_RATE), np.float32)
+    return np.concatenate([pause, *(part for query in queries for part in (query, pause))])
+
+
+def pcm16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    return np.round(samples * 32767).astype(np.int16)
+
+
+def in_file(content: bytes) -> list[Utterance]:
+    return list(utterances(io.BytesIO(content)))
+
+
+def test_each_query_is_one_utterance(conversation: Samples, queries: list[Samples]) -> None:
+    found = in_file(with_sndfile(conversation, "FLAC"))
+    start = PAUSE_SECONDS
+    for utterance, query in zip(found, queries, strict=True):
+        end = start + len(query) / SAMPLE_RATE
+        assert start <= utterance.start < start + 0.45
+        assert end - 0.45 < utterance.end <= end + 0.1
+        start = end + PAUSE_SECONDS
+
+
+def test_an_utterance_holds_the_samples_between_its_start_and_its_end(conversation: Samples) -> None:
+    for utterance in in_file(with_sndfile(conversation, "WAV", "PCM_16")):
+        first, last = round(utterance.start * SAMPLE_RATE), round(utterance.end * SAMPLE_RATE)
+        np.testing.assert_allclose(utterance.samples / 32768, conversation[first:last], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("container", "sample_rate", "channels"),
+    [("WAV", 8000, 1), ("FLAC", 44_100, 2), ("OGG", 48_000, 2), ("MP3", 32_000, 1)],
+)
+def test_any_rate_and_channel_count_gives_the_same_utterances(
+    conversation: Samples, container: str, sample_rate: int, channels: int
+) -> None:
+    found = in_file(with_sndfile(conversation, container, sample_rate=sample_rate, channels=channels))
+    expected = in_file(with_sndfile(conversation, "FLAC"))
+    for utterance, same in zip(found, expected, strict=True):
+        assert utterance.start == pytest.approx(same.start, abs=0.15)
+        assert utterance.end == pytest.approx(same.end, abs=0.15)
+        assert np.std(utterance.samples) == pytest.approx(np.std(same.samples), rel=0.1)
+
+
+def test_an_utterance_is_sent_as_flac_without_loss(conversation: Samples) -> None:
+    utterance = in_file(with_sndfile(conversation, "FLAC"))[0]
+    samples, rate = soundfile.read(io.BytesIO(utterance.encoded()), dtype="int16")
+    assert rate == SAMPLE_RATE
+    np.testing.assert_array_equal(samples, utterance.samples)
+
+
+@given(lengths=st.lists(st.integers(0, 40_000), max_size=12))
+@settings(max_examples=15, deadline=None)
+def test_utterances_are_the_same_however_the_samples_arrive(conversation: Samples, lengths: list[int]) -> None:
+    samples = pcm16(conversation)
+    cutter = UtteranceCutter()
+    pieces = np.split(samples, np.minimum(np.cumsum(lengths, dtype=int), len(samples)))
+    found = [utterance for piece in pieces for utterance in cutter.push(piece)] + list(cutter.flush())
+    whole = UtteranceCutter()
+    expected = [*whole.push(samples), *whole.flush()]
+    assert [(u.start, u.end) for u in found] == [(u.start, u.end) for u in expected]
+    for utterance, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(utterance.samples, same.samples)
+
+
+def test_the_first_utterance_is_out_before_a_recording_is_read_to_its_end(conversation: Samples) -> None:
+    content = io.BytesIO(with_sndfile(np.tile(conversation, 10), "WAV", "PCM_16"))
+    next(utterances(content))
+    assert content.tell() < len(content.getvalue()) / 5
+
+
+def test_an_hour_of_silence_needs_little_memory() -> None:
+    cutter = UtteranceCutter()
+    second = np.zeros(SAMPLE_RATE, np.int16)
+    tracemalloc.start()
+    try:
+        for _ in range(120):
+            assert list(cutter.push(second)) == []
+        assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "content", [with_sndfile(np.zeros(48_000, np.float32), "FLAC"), with_sndfile(np.zeros(0, np.float32), "WAV")]
+)
+def test_a_recording_without_speech_has_no_utterances(content: bytes) -> None:
+    assert in_file(content) == []
+
+
+def test_what_phones_and_browsers_record_is_left_to_the_server(conversation: Samples) -> None:
+    assert not is_readable(io.BytesIO(with_ffmpeg(conversation, "webm", "libopus")))
+    assert not is_readable(io.BytesIO(with_ffmpeg(conversation, "mp4", "aac")))
+    assert not is_readable(io.BytesIO(b""))
+    assert is_readable(io.BytesIO(with_sndfile(conversation, "OGG")))
+
+
+def test_a_name_says_nothing_about_what_is_in_a_file(conversation: Samples, tmp_path: Path) -> None:
+    """soundfile refuses to open anything whose name ends in .raw without being told its format."""
+    misnamed = tmp_path / "clip.raw"
+    misnamed.write_bytes(with_sndfile(conversation, "FLAC"))
+    assert is_readable(misnamed) is False
+    misnamed = misnamed.rename(tmp_path / "clip.m4a")
+    assert len(list(utterances(misnamed))) == 3
+
+
+def test_a_recording_that_breaks_off_gives_what_it_has_and_says_so(conversation: Samples) -> None:
+    content = with_sndfile(np.tile(conversation, 4), "FLAC")
+    found = utterances(io.BytesIO(content[: len(content) // 2]))
+    assert isinstance(next(found), Utterance)
+    with pytest.raises(UnreadableRecording, match="cannot be read to its end"):
+        list(found)
+
+
+def test_a_file_that_is_not_there_is_pythons_own_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        is_readable(tmp_path / "nothing.wav")

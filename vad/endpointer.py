@@ -1,0 +1,177 @@
+"""Where utterances begin and end: decisions about frames in, utterances out.
+
+A pure state machine: it counts frames, and knows neither time nor audio.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class EndpointerOptions:
+    """What makes an utterance. All in seconds, except the onset's votes, which are frames.
+
+    Raises `ValueError`, saying how to mend it, when the values do not fit together.
+    """
+
+    pre_roll: float = 0.2
+    """Kept before the first frame of speech: quiet first consonants, which detectors miss."""
+    hangover: float = 0.64
+    """Silence that ends an utterance. People pause within a query, before a name they search for."""
+    post_roll: float = 0.3
+    """Kept after the last frame of speech, as far as the hangover has heard it."""
+    shortest: float = 0.2
+    """Utterances with less speech than this are dropped: a click, a cup put down."""
+    longest: float = 30.0
+    """Longer ones are cut here and go on as a new utterance. 30 s is what the model hears at once."""
+    onset_votes: int = 3
+    """Frames of speech, among the last `onset_window`, that open an utterance."""
+    onset_window: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("pre_roll", "hangover", "post_roll", "shortest", "longest"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise ValueError(f"{name} is {seconds}: give seconds, 0 or more")
+        if self.hangover == 0:
+            raise ValueError("hangover is 0: give the seconds of silence that end an utterance, such as 0.64")
+        if not 1 <= self.onset_votes <= self.onset_window:
+            raise ValueError(f"onset_votes is {self.onset_votes} of {self.onset_window}: choose from 1 to onset_window")
+        if self.longest < self.pre_roll + self.shortest or self.longest == 0:
+            raise ValueError(
+                f"longest is {self.longest} s: make it at least pre_roll + shortest, "
+                f"{self.pre_roll + self.shortest} s, and more than 0"
+            )
+
+
+@dataclass(frozen=True)
+class SpeechStarted:
+    """An utterance has begun at frame `start`; an `UtteranceEnded` with the same start will follow."""
+
+    start: int
+
+
+@dataclass(frozen=True)
+class UtteranceEnded:
+    """An utterance reaches over the frames `start <= i < end`."""
+
+    start: int
+    end: int
+    ended_by: Literal["silence", "longest", "flush"]
+
+
+Event = SpeechStarted | UtteranceEnded
+
+
+@dataclass
+class _Utterance:
+    """The utterance being heard. It is announced once it holds enough speech to be one."""
+
+    start: int
+    last_speech: int
+    voiced: int
+    needed: int
+    announced: bool = False
+
+
+class Endpointer:
+    """Turns the decisions about one stream's frames into utterances, which never overlap and come in order.
+
+    Every utterance announced by `SpeechStarted` is ended by one `UtteranceEnded`. Any run of speech as long
+    as both `shortest` and `onset_votes` frames lies within utterances, whole.
+    Raises `ValueError` when `frame_seconds` is not positive, or `longest` is shorter than the onset's window.
+    """
+
+    def __init__(self, options: EndpointerOptions, frame_seconds: float) -> None:
+        if not frame_seconds > 0:
+            raise ValueError(f"frame_seconds is {frame_seconds}: give the length of a frame, such as 0.02")
+        self._pre_roll = _frames(options.pre_roll, frame_seconds)
+        self._hangover = max(1, _frames(options.hangover, frame_seconds))
+        self._post_roll = _frames(options.post_roll, frame_seconds)
+        self._shortest = max(options.onset_votes, _frames(options.shortest, frame_seconds))
+        self._longest = _frames(options.longest, frame_seconds)
+        self._onset_votes = options.onset_votes
+        if self._longest < max(self._shortest, options.onset_window):
+            raise ValueError(f"longest is {options.longest} s: an utterance needs room for the onset's window")
+        self._window: deque[bool] = deque(maxlen=options.onset_window)
+        self._heard = 0
+        self._previous_end = 0
+        self._utterance: _Utterance | None = None
+
+    @property
+    def open_from(self) -> int:
+        """The first frame that an event still to come may reach back to; audio before it can be let go."""
+        if self._utterance is not None:
+            return self._reachable(self._utterance.start)
+        return max(self._previous_end, self._heard - len(self._window) - self._pre_roll)
+
+    def push(self, is_speech: bool) -> list[Event]:
+        """Takes the decision about the next frame; gives what that settles, usually nothing."""
+        frame = self._heard
+        self._heard += 1
+        if self._utterance is None:
+            self._vote(is_speech)
+        elif is_speech:
+            self._utterance.last_speech = frame
+            self._utterance.voiced += 1
+        return [*self._announce(), *self._end_by_length(), *self._end_by_silence()]
+
+    def flush(self) -> list[Event]:
+        """Ends the utterance that is open. More may be pushed; no later utterance reaches back past this."""
+        events = self._close("flush")
+        self._previous_end = self._heard
+        return events
+
+    def _vote(self, is_speech: bool) -> None:
+        self._window.append(is_speech)
+        if sum(self._window) < self._onset_votes:
+            return
+        first = self._heard - len(self._window) + self._window.index(True)
+        self._utterance = _Utterance(
+            start=max(self._previous_end, first - self._pre_roll),
+            last_speech=self._heard - 1,
+            voiced=sum(self._window),
+            needed=self._shortest,
+        )
+
+    def _announce(self) -> list[Event]:
+        utterance = self._utterance
+        if utterance is None or utterance.announced or utterance.voiced < utterance.needed:
+            return []
+        utterance.announced = True
+        utterance.start = self._reachable(utterance.start)
+        return [SpeechStarted(utterance.start)]
+
+    def _end_by_length(self) -> list[Event]:
+        utterance = self._utterance
+        if utterance is None or not utterance.announced or self._heard - utterance.start < self._longest:
+            return []
+        ended = UtteranceEnded(utterance.start, self._heard, "longest")
+        self._previous_end = self._heard
+        # What follows belongs to speech already accepted: one more frame of it is enough to go on.
+        self._utterance = _Utterance(self._heard, utterance.last_speech, voiced=0, needed=1)
+        return [ended]
+
+    def _end_by_silence(self) -> list[Event]:
+        utterance = self._utterance
+        if utterance is None or self._heard - 1 - utterance.last_speech < self._hangover:
+            return []
+        return self._close("silence")
+
+    def _close(self, ended_by: Literal["silence", "flush"]) -> list[Event]:
+        utterance, self._utterance = self._utterance, None
+        self._window.clear()
+        if utterance is None or not utterance.announced:
+            return []
+        self._previous_end = min(self._heard, utterance.last_speech + 1 + self._post_roll)
+        return [UtteranceEnded(utterance.start, self._previous_end, ended_by)]
+
+    def _reachable(self, start: int) -> int:
+        """`start`, moved up where an utterance from there would be longer than the longest."""
+        return max(start, self._heard - self._longest)
+
+
+def _frames(seconds: float, frame_seconds: float) -> int:
+    return round(seconds / frame_seconds)
