@@ -31,7 +31,7 @@ _FORMATS = "Send a complete recording as wav, flac, mp3, ogg, opus, webm, m4a or
 
 @dataclass(frozen=True)
 class AudioLimits:
-    """What an upload may hold: longest in seconds, sample rates in Hz, channels, seconds of decoding time."""
+    """What an upload may hold: longest in seconds, sample rates in Hz, channels, seconds of CPU time."""
 
     max_seconds: float = 300.0
     min_sample_rate: int = 8_000
@@ -64,7 +64,7 @@ def decode_audio(data: bytes, limits: AudioLimits = AudioLimits()) -> Audio:
     """
     if not data:
         raise InvalidAudio(f"The file is empty. {_FORMATS}")
-    deadline = time.monotonic() + limits.max_decoding_seconds
+    deadline = time.thread_time() + limits.max_decoding_seconds
     try:
         return _decode_with_sndfile(data, _Collector(limits, deadline))
     except soundfile.SoundFileError:
@@ -108,7 +108,7 @@ class _Collector:
                 f"The audio is longer than {self.limits.max_seconds:g} seconds. "
                 "Send just the spoken query, or cut the recording into parts."
             )
-        if time.monotonic() > self.deadline:
+        if time.thread_time() > self.deadline:
             raise InvalidAudio("The audio takes too long to decode. Convert it to 16 kHz mono wav or flac.")
         mono = _finite(block.mean(axis=1, dtype=np.float32))
         self._blocks.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
