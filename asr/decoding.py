@@ -14,7 +14,7 @@ from torch import Tensor
 from asr.checkpoints import Checkpoint
 from asr.model import KeyValueCache
 
-MIN_BRANCH_PROBABILITY = 0.02  # a second choice less likely than this is no alternative
+MIN_BRANCH_PROBABILITY = 0.05  # a second choice less likely than this is no alternative
 BRANCH_SLACK = 8  # tokens that an alternative may be longer than the best reading
 
 
