@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from asr.errors import AsrError
 from search.catalogue import Catalogue, read_catalogue
 from search.document import Document
 from search.errors import SearchError
@@ -184,7 +185,7 @@ def evaluate(
     settings = load_settings(model=model, threads=threads)
     try:
         run_evaluation(settings, manifest, catalogue, predictions, others, out=out, err=err, as_json=as_json)
-    except EvaluationError as error:
+    except (EvaluationError, AsrError, SearchError) as error:
         raise fail(str(error)) from None
 
 

@@ -24,6 +24,7 @@ from rich.table import Table
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from asr.audio import SAMPLE_RATE, AudioLimits, decode_audio
+from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
@@ -127,7 +128,10 @@ def _hear_all(settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Pat
 def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber) -> Heard:
     data = (folder / row["audio"]).read_bytes()
     started = time.perf_counter()
-    text = transcriber.transcribe(data).text
+    try:
+        text = transcriber.transcribe(data).text
+    except AsrError as error:
+        raise EvaluationError(f"{row['audio']}: {error}") from error
     return Heard(row, text, time.perf_counter() - started)
 
 
