@@ -1,6 +1,6 @@
 # make serve: set up and start the server on PORT.   make test: set up and run the tests.   make check: lint and types.
 PYTHON ?= python3
-PORT   ?= 8000
+PORT   ?= $(or $(SAYSEEK_PORT),8000)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
@@ -23,7 +23,7 @@ clean:
 $(BIN)/python:
 	@echo "==> Making a Python environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit("Sayseek needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
 $(VENV)/.server-ready: pyproject.toml | $(BIN)/python
 	@echo "==> Installing the server, PyTorch and the speech models (about 5 GB, once; a few minutes)"

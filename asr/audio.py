@@ -6,7 +6,7 @@ mp3, …) and FFmpeg the rest (webm, m4a, aac, 3gp, …).
 
 import io
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,11 +20,23 @@ from asr.errors import AudioTooLong, InvalidAudio
 
 SAMPLE_RATE = 16_000  # Hz; what Whisper and the rest of this package work at
 BLOCK_FRAMES = 16_384
+# A float recording may be written at another scale, such as that of 16 bit; a few samples beyond 1 are only clipped.
+WRONG_SCALE = 2.0
+USUAL_PEAK_PERCENTILE = 99.9
+FULL_SCALE = 0.999  # of ±1: what was cut off there has lost its peaks
 
 Samples = npt.NDArray[np.float32]
 
 # FFmpeg can also open playlists and image sequences, which name other files or addresses: an upload may not.
 FFMPEG_FORMATS = "aac,aiff,amr,asf,caf,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,ogg,wav,w64,mpegts"
+
+# It may neither read on and on for something to play.
+FFMPEG_OPTIONS = {
+    "format_whitelist": FFMPEG_FORMATS,
+    "protocol_whitelist": "",
+    "probesize": "500000",  # bytes
+    "analyzeduration": "2000000",  # microseconds
+}
 
 _FORMATS = "Send a complete recording as wav, flac, mp3, ogg, opus, webm, m4a or mp4."
 
@@ -33,7 +45,7 @@ _FORMATS = "Send a complete recording as wav, flac, mp3, ogg, opus, webm, m4a or
 class AudioLimits:
     """What an upload may hold: longest in seconds, sample rates in Hz, channels, seconds of CPU time."""
 
-    max_seconds: float = 300.0
+    max_seconds: float = 120.0
     min_sample_rate: int = 8_000
     max_sample_rate: int = 96_000
     max_channels: int = 8
@@ -42,11 +54,10 @@ class AudioLimits:
 
 @dataclass(frozen=True)
 class Audio:
-    """Mono samples of shape (n,) at 16 kHz, within [-1, 1], and what they were decoded from."""
+    """Mono samples of shape (n,) at 16 kHz, within [-1, 1]; `clipped` is the share at full scale in the source."""
 
     samples: Samples
-    source_sample_rate: int = SAMPLE_RATE
-    source_channels: int = 1
+    clipped: float = 0.0
 
     @property
     def duration(self) -> float:
@@ -80,9 +91,14 @@ class _Collector:
         self.deadline = deadline
         self.source_seconds = 0.0
         self._sample_rate = 0
-        self._channels = 0
+        self._counted = 0
+        self._clipped = 0
         self._blocks: list[Samples] = []
         self._resampler: soxr.ResampleStream | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._sample_rate > 0
 
     def begin(self, sample_rate: int, channels: int) -> None:
         """Check what the header says, in Hz and channels, before anything is decoded."""
@@ -96,7 +112,7 @@ class _Collector:
             raise InvalidAudio(
                 f"The audio has {channels} channels. Send 1 to {limits.max_channels}; mono is best for speech."
             )
-        self._sample_rate, self._channels = sample_rate, channels
+        self._sample_rate = sample_rate
         if sample_rate != SAMPLE_RATE:
             self._resampler = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
 
@@ -108,10 +124,18 @@ class _Collector:
                 f"The audio is longer than {self.limits.max_seconds:g} seconds. "
                 "Send just the spoken query, or cut the recording into parts."
             )
+        self.check_deadline()
+        block = _finite(block)
+        # Counted before channels are mixed and rates changed, which hide it.
+        self._clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
+        self._counted += block.size
+        mono = block.mean(axis=1, dtype=np.float32)
+        self._blocks.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
+
+    def check_deadline(self) -> None:
+        """Raises InvalidAudio when decoding has taken all the time it may."""
         if time.thread_time() > self.deadline:
             raise InvalidAudio("The audio takes too long to decode. Convert it to 16 kHz mono wav or flac.")
-        mono = _finite(block.mean(axis=1, dtype=np.float32))
-        self._blocks.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
 
     def finish(self) -> Audio:
         if self._resampler:
@@ -119,19 +143,16 @@ class _Collector:
         samples = np.concatenate(self._blocks) if self._blocks else np.empty(0, np.float32)
         if not len(samples):
             raise InvalidAudio(f"The file holds no audio. {_FORMATS}")
-        return Audio(_within_full_scale(samples), self._sample_rate, self._channels)
+        clipped = self._clipped / self._counted
+        peak = np.percentile(np.abs(samples), USUAL_PEAK_PERCENTILE)
+        if peak > WRONG_SCALE:
+            samples, clipped = samples / peak, 0.0
+        return Audio(np.clip(samples, -1.0, 1.0), clipped)
 
 
-def _finite(samples: Samples) -> Samples:
+def _finite(block: Samples) -> Samples:
     """A float format can hold anything: what is not a number becomes silence, what is absurd is cut off."""
-    if np.isfinite(samples).all() and np.abs(samples).max(initial=0.0) < 1e6:
-        return samples
-    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1e6, 1e6)
-
-
-def _within_full_scale(samples: Samples) -> Samples:
-    peak = np.abs(samples).max()
-    return samples / peak if peak > 1.0 else samples
+    return np.clip(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0), -1e6, 1e6)
 
 
 def _decode_with_sndfile(data: bytes, collector: _Collector) -> Audio:
@@ -153,14 +174,20 @@ def _decode_with_ffmpeg(data: bytes, collector: _Collector) -> Audio:
     return collector.finish()
 
 
-def _ffmpeg_blocks(data: bytes, collector: _Collector) -> Generator[Samples, None, None]:
-    options = {"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": ""}
-    with av.open(io.BytesIO(data), "r", options=options, metadata_errors="ignore") as container:
+def _ffmpeg_blocks(data: bytes, collector: _Collector) -> Iterator[Samples]:
+    with av.open(io.BytesIO(data), "r", options=FFMPEG_OPTIONS, metadata_errors="ignore") as container:
         if not container.streams.audio:
             raise InvalidAudio("The file has no audio track. Send a recording with sound.")
         to_float = av.AudioResampler(format="fltp")
-        for index, frame in enumerate(container.decode(container.streams.audio[0])):
-            if index == 0:  # the header of HE-AAC states half the rate that its frames have
+        for frame in _ffmpeg_frames(container, collector):
+            if not collector.begun:  # the header of HE-AAC states half the rate that its frames have
                 collector.begin(frame.sample_rate, frame.layout.nb_channels)
             for planar in to_float.resample(frame):
                 yield cast(Samples, planar.to_ndarray().T)
+
+
+def _ffmpeg_frames(container: av.container.InputContainer, collector: _Collector) -> Iterator[av.AudioFrame]:
+    """The frames of the first audio track. The deadline holds for packets that give none, too."""
+    for packet in container.demux(container.streams.audio[0]):
+        collector.check_deadline()
+        yield from packet.decode()

@@ -19,8 +19,6 @@ from asr.model import ModelDimensions, Whisper
 from asr.tokenizer import Tokenizer
 from asr.weights import Weights
 
-DEFAULT_MODEL = "base"
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -155,6 +153,7 @@ def _hub_snapshot(repo_id: str, hub_cache: Path | None, offline: bool) -> Path:
     except (
         huggingface_hub.errors.HfHubHTTPError,
         huggingface_hub.errors.LocalEntryNotFoundError,
+        huggingface_hub.errors.HFValidationError,
         OSError,
     ) as error:
         raise CheckpointError(

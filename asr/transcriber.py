@@ -4,14 +4,16 @@
 engine is busy. A program that has nothing else to do meanwhile calls `transcribe`, which is all the steps.
 """
 
+import time
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from asr.audio import Audio, AudioLimits, decode_audio
+from asr.audio import AudioLimits, decode_audio
 from asr.decoding import DecodedWindow, DecodingOptions, Reading
 from asr.engine import DecodedClip, Engine
 from asr.features import log_mel_spectrogram
+from asr.invention import is_invented
 from asr.quality import Gate
 from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
 from asr.windows import split_at_pauses
@@ -19,10 +21,14 @@ from asr.windows import split_at_pauses
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clip made ready for the engine: windows of log-mel, each (n_mels, 3000); none where there is no speech."""
+    """A clip made ready for the engine: windows of log-mel, each (n_mels, 3000); none where there is no speech.
+
+    `seconds` is how long that took.
+    """
 
     quality: Quality
     windows: tuple[Tensor, ...]
+    seconds: float
 
 
 class Transcriber:
@@ -64,22 +70,20 @@ class Transcriber:
 
     def prepare(self, data: bytes) -> Prepared:
         """Decode a clip, measure it and cut it into windows. Raises InvalidAudio and AudioTooLong."""
-        return self.prepare_audio(decode_audio(data, self.limits))
-
-    def prepare_audio(self, audio: Audio) -> Prepared:
-        quality, speech = self.gate.inspect(audio.samples)
-        if quality.verdict not in (Verdict.OK, Verdict.CLIPPED):
-            return Prepared(quality, ())
+        started = time.monotonic()
+        audio = decode_audio(data, self.limits)
+        quality, speech = self.gate.inspect(audio)
+        windows = split_at_pauses(audio.samples, speech) if quality.verdict.worth_recognising else []
         n_mels = self.engine.checkpoint.model.dims.n_mels
-        windows = split_at_pauses(audio.samples, speech)
-        return Prepared(quality, tuple(log_mel_spectrogram(window, n_mels) for window in windows))
+        features = tuple(log_mel_spectrogram(window, n_mels) for window in windows)
+        return Prepared(quality, features, time.monotonic() - started)
 
-    def assemble(self, prepared: Prepared, clip: DecodedClip | None) -> Transcript:
+    def assemble(self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:
         """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked."""
         windows = clip.windows if clip else ()
-        heard = [window for window in windows if not self.gate.is_invented(window)]
+        heard = [window for window in windows if not is_invented(window)]
         if not heard:
-            return self._nothing_heard(prepared.quality, clip)
+            return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])
         alternatives = heard[0].alternatives if len(heard) == 1 else ()
         return Transcript(
@@ -89,20 +93,22 @@ class Transcriber:
             duration=prepared.quality.duration,
             alternatives=_distinct(alternatives, besides=text),
             quality=prepared.quality,
-            timings=_timings(clip),
+            timings=_timings(prepared, clip),
         )
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:
         """Everything in one call, which waits for the answer."""
-        prepared = self.prepare(data)
-        if not prepared.windows:
-            return self.assemble(prepared, None)
-        return self.assemble(prepared, self.engine.submit(prepared.windows, options or self.options()).result())
+        prepared, options = self.prepare(data), options or self.options()
+        clip = self.engine.submit(prepared.windows, options).result() if prepared.windows else None
+        return self.assemble(prepared, options, clip)
 
-    def _nothing_heard(self, quality: Quality, clip: DecodedClip | None) -> Transcript:
-        if quality.verdict in (Verdict.OK, Verdict.CLIPPED):
-            quality = replace(quality, verdict=Verdict.NO_SPEECH)
-        return Transcript("", self.languages[0], 0.0, quality.duration, (), quality, _timings(clip))
+
+def _nothing_heard(prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:
+    quality = prepared.quality
+    if quality.verdict.worth_recognising:  # the model was asked, and heard nothing
+        quality = replace(quality, verdict=Verdict.NO_SPEECH)
+    language = options.language or options.languages[0]
+    return Transcript("", language, 0.0, quality.duration, (), quality, _timings(prepared, clip))
 
 
 def _joined(readings: list[Reading]) -> tuple[str, float]:
@@ -128,9 +134,10 @@ def _words(text: str) -> str:
     return " ".join("".join(c if c.isalnum() or c == "'" else " " for c in text.casefold()).split())
 
 
-def _timings(clip: DecodedClip | None) -> Timings:
+def _timings(prepared: Prepared, clip: DecodedClip | None) -> Timings:
     windows: tuple[DecodedWindow, ...] = clip.windows if clip else ()
     return Timings(
+        audio=prepared.seconds,
         queue=clip.queue_seconds if clip else 0.0,
         encode=sum(window.encode_seconds for window in windows),
         decode=sum(window.decode_seconds for window in windows),

@@ -13,6 +13,10 @@ class Verdict(StrEnum):
     SILENT = "silent"
     NO_SPEECH = "no_speech"
 
+    @property
+    def worth_recognising(self) -> bool:
+        return self in (Verdict.OK, Verdict.CLIPPED)
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -39,8 +43,9 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time went, in seconds."""
+    """Where the time went, in seconds: preparing the audio, waiting for the engine, the model's two halves."""
 
+    audio: float = 0.0
     queue: float = 0.0
     encode: float = 0.0
     decode: float = 0.0

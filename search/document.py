@@ -11,6 +11,7 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 
 MAX_ID_BYTES = 512
 MAX_DOCUMENT_BYTES = 1 << 20
+MAX_DEPTH = 32  # what gives answers back as JSON refuses more than some 250
 MAX_POPULARITY = 1e18
 
 RESERVED = frozenset({"id", "title", "body", "aliases", "popularity"})
@@ -86,8 +87,19 @@ def _check_storable(record: Mapping[str, object]) -> None:
         raise InvalidDocument(f"it holds something that JSON does not have: {error}") from None
     except RecursionError:
         raise InvalidDocument("its fields are nested too deeply; flatten them") from None
+    if _depth(record) > MAX_DEPTH:
+        raise InvalidDocument(f"its fields are nested more than {MAX_DEPTH} deep; flatten them")
     if size > MAX_DOCUMENT_BYTES:
         raise InvalidDocument(f"it has {size:,} bytes of {MAX_DOCUMENT_BYTES:,} allowed; shorten its text")
+
+
+def _depth(value: object) -> int:
+    """How many objects and lists lie around the innermost value; the caller has made sure that it ends."""
+    if isinstance(value, Mapping):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
 
 
 def _id(record: Mapping[str, object]) -> str:

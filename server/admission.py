@@ -28,10 +28,11 @@ class Admission:
         started = time.monotonic()
         try:
             yield
+            # Only from clips that were answered: a refused upload takes no time and says nothing of the next.
+            self._learn(time.monotonic() - started, among=self.taken)
         finally:
             self._places.release()
             self.taken -= 1
-            self._learn(time.monotonic() - started, among=self.taken + 1)
 
     async def _enter(self) -> None:
         # As many may wait for a place as there are places; more would only wait in vain.

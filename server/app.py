@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from sayseek import __version__
 from server.body_limit import BodyLimit
 from server.errors import install_error_handlers
+from server.key import RequireKey
 from server.observe import Observe
 from server.routes import documents, operations, search, voice_search
 from server.services import Services
@@ -31,10 +32,11 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
         finally:
             await services.close()
 
-    app = FastAPIOffline(title="Sayseek", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(title="Sayseek", version=version("sayseek"), description=DESCRIPTION, lifespan=lifespan)
     app.state.services = services
     install_error_handlers(app, services.metrics)
     app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
     for routes in (voice_search, search, documents, operations):
         app.include_router(routes.router)

@@ -10,6 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.errors import ApiError, busy
 from server.settings import Settings
 
+if not hasattr(MultiPartParser, "spool_max_size"):
+    raise ImportError("This Starlette would write uploads to disk. Install the version that pyproject.toml asks for.")
+
 # Uploads stay in memory, whose limit is here: what was said must never reach a disk, in a temporary file neither.
 MultiPartParser.spool_max_size = sys.maxsize
 

@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from asr.errors import AsrError
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
-    err.print(f"[bold red]error:[/] {message}", highlight=False)
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     return typer.Exit(code)
 
 
@@ -103,7 +104,7 @@ def serve(**flags: str | None) -> None:
 
 
 def _say_what_to_try(address: str) -> None:
-    program = Path(sys.argv[0]).with_name("sayseek")
+    program = Path(sys.argv[0]).absolute().with_name("sayseek")
     shown = os.path.relpath(program) if program.is_relative_to(Path.cwd()) else "sayseek"
     server = "" if address == "http://127.0.0.1:8000" else f" --server {address}"
     err.print(f"\n[bold green]Sayseek is ready at {address}[/]   Try, in another terminal:\n")
@@ -133,7 +134,7 @@ def index(
             total = target.count()
     except SearchError as error:
         raise fail(str(error)) from None
-    out.print(f"Indexed {count:,} documents into {settings.index}, which now holds {total:,}.", highlight=False)
+    out.print(f"Indexed {count:,} documents into {escape(settings.index)}, which now holds {total:,}.", highlight=False)
 
 
 def _reading_progress() -> Progress:
@@ -142,7 +143,7 @@ def _reading_progress() -> Progress:
 
 
 def _with_progress(catalogue: Catalogue, progress: Progress) -> Iterator[Document]:
-    task = progress.add_task(f"Reading {catalogue.path.name}", total=catalogue.size)
+    task = progress.add_task(f"Reading {escape(catalogue.path.name)}", total=catalogue.size)
     for document in catalogue:
         yield document
         progress.update(task, completed=catalogue.bytes_read)
@@ -154,11 +155,13 @@ def models() -> None:
     """List the models that can be served, and where others come from."""
     from rich.table import Table
 
-    from asr.checkpoints import DEFAULT_MODEL, PACKAGED
+    from asr.checkpoints import PACKAGED
 
     table = Table("model", "what it is", box=None, header_style="bold")
     for name, packaged in PACKAGED.items():
-        table.add_row(name, packaged.description + (" (default)" if name == DEFAULT_MODEL else ""))
+        table.add_row(
+            name, packaged.description + (" (default)" if name == Settings.model_fields["model"].default else "")
+        )
     table.add_row("FOLDER", "a Whisper in the Hugging Face layout (safetensors, tokenizer.json, config.json)")
     table.add_row("FILE.pt", "an OpenAI Whisper checkpoint")
     table.add_row("OWNER/NAME", "a Whisper on the Hugging Face hub, such as openai/whisper-small")

@@ -45,10 +45,8 @@ def busy(message: str, retry_after: float, code: str = "overloaded") -> ApiError
 def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
     """Make every error that leaves a route an answer with the one error body, and count it."""
 
-    def handle(_: Request, error: Exception) -> JSONResponse:
-        answer = _translated(error)
-        metrics.errors.labels(answer.code).inc()
-        return _response(answer)
+    def handle(request: Request, error: Exception) -> JSONResponse:
+        return error_response(_translated(error, getattr(request.state, "request_id", "")), metrics)
 
     for kind in (
         HTTPException,
@@ -60,7 +58,7 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def _translated(error: Exception) -> ApiError:
+def _translated(error: Exception, request_id: str) -> ApiError:
     match error:
         case ApiError():
             return error
@@ -83,8 +81,10 @@ def _translated(error: Exception) -> ApiError:
         case search_errors.SearchError():
             return busy(str(error), 5, code="index_unavailable")
         case _:
-            logger.error("unhandled error", exc_info=error)
-            return ApiError(500, "internal_error", "The server failed; this is a bug. Its log says more.")
+            logger.error("unhandled error id=%s", request_id, exc_info=error)
+            return ApiError(
+                500, "internal_error", f"The server failed; this is a bug. Its log says more of {request_id}."
+            )
 
 
 def _from_http(error: HTTPException) -> ApiError:
@@ -113,7 +113,9 @@ def _from_validation(error: RequestValidationError) -> ApiError:
     return ApiError(400, "invalid_request", message, param=param)
 
 
-def _response(error: ApiError) -> JSONResponse:
+def error_response(error: ApiError, metrics: Metrics) -> JSONResponse:
+    """An error as an answer, counted by its code."""
+    metrics.errors.labels(error.code).inc()
     kind = "invalid_request_error" if error.status_code < 500 else "server_error"
     if error.status_code == 401:
         kind = "authentication_error"

@@ -29,6 +29,7 @@ from asr.transcriber import Transcriber
 from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.voice_query import find
+from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.services import load_transcriber
 from server.settings import Settings
 from vad.detector import FRAME_SECONDS, SpeechDetector
@@ -129,7 +130,7 @@ def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber) -> Hea
     data = (folder / row["audio"]).read_bytes()
     started = time.perf_counter()
     try:
-        text = transcriber.transcribe(data).text
+        text = transcriber.transcribe(data, transcriber.options(alternatives=DEFAULT_ALTERNATIVES)).text
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
     return Heard(row, text, time.perf_counter() - started)

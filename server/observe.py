@@ -10,6 +10,8 @@ from server.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}  # a client may make up others
+
 
 class Observe:
     """ASGI middleware. The request's id is `scope["state"]["request_id"]` and the header X-Request-Id."""
@@ -36,16 +38,20 @@ class Observe:
 
         try:
             await self.app(scope, receive, send_and_note)
+        except Exception:
+            status = 500
+            raise
         finally:
             seconds = time.monotonic() - started
             # The route's pattern, not the path: a path may hold ids, and must not multiply the metrics.
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.metrics.requests.labels(scope["method"], route, status).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.requests.labels(method, route, status).inc()
             self.metrics.request_seconds.labels(route).observe(seconds)
             logger.info(
                 "request id=%s method=%s route=%s status=%s ms=%.1f",
                 request_id,
-                scope["method"],
+                method,
                 route,
                 status,
                 1000 * seconds,

@@ -1,7 +1,9 @@
 """Running the server as a process: start, say what to try, and stop in order at SIGTERM."""
 
 import asyncio
+import logging
 import math
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -33,6 +35,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | No
     for obeyed in (signal.SIGTERM, signal.SIGINT):
         signal.signal(obeyed, lambda *_: None)
     asyncio.run(_serve(server, listener, services, announce))
+    if services.is_loading:
+        # Its thread cannot be stopped, and Python's own end would abort inside torch.
+        logging.shutdown()
+        os._exit(0)
     return services.failure
 
 

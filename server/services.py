@@ -1,10 +1,12 @@
 """The parts that a running server is made of, loaded in the background and closed in order."""
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -29,6 +31,8 @@ T = TypeVar("T")
 
 AUDIO_THREADS = 2
 SEARCH_THREADS = 2
+MAX_WRITES = 8  # that may run or wait; each holds an upload
+LOADING = "sayseek-loading"
 
 
 class Services:
@@ -49,6 +53,7 @@ class Services:
         self._audio_threads = ThreadPoolExecutor(AUDIO_THREADS, "sayseek-audio")
         self._search_threads = ThreadPoolExecutor(SEARCH_THREADS, "sayseek-search")
         self._writer_thread = ThreadPoolExecutor(1, "sayseek-writer")
+        self._writes = 0
 
     @property
     def transcriber(self) -> Transcriber:
@@ -71,8 +76,22 @@ class Services:
         return await _run(self._search_threads, function, *args, **kwargs)
 
     async def in_writer_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a change of the catalogue off the event loop, one after the other."""
-        return await _run(self._writer_thread, function, *args, **kwargs)
+        """Run a change of the catalogue off the event loop, one after the other.
+
+        Raises ApiError (503) when many wait already.
+        """
+        if self._writes >= MAX_WRITES:
+            raise busy("Many changes of the catalogue are waiting already. Try again in a moment.", 2)
+        self._writes += 1
+        try:
+            return await _run(self._writer_thread, function, *args, **kwargs)
+        finally:
+            self._writes -= 1
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a thread still loads the model or the index, wanted or not."""
+        return any(thread.name == LOADING for thread in threading.enumerate())
 
     def start(self) -> None:
         """Begin to load; /healthz answers meanwhile."""
@@ -92,15 +111,14 @@ class Services:
         if self._transcriber:
             await asyncio.to_thread(self._transcriber.engine.close, 0)
         if self._index:
-            await self.in_writer_thread(self._index.close)
+            await asyncio.to_thread(self._index.close)
         for threads in (self._audio_threads, self._search_threads, self._writer_thread):
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self) -> None:
         try:
-            # One after the other: the index first, since it is quick and torch's import is not.
-            self._index = await asyncio.to_thread(open_catalogue, self.settings)
-            self._transcriber = await asyncio.to_thread(load_transcriber, self.settings)
+            self._index = await in_daemon_thread(open_catalogue, self.settings)
+            self._transcriber = await in_daemon_thread(load_transcriber, self.settings)
         except Exception as error:
             self.failure = error
             logger.error("start failed: %s", error, exc_info=not is_expected(error))
@@ -112,6 +130,22 @@ class Services:
 
 async def _run(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await asyncio.get_running_loop().run_in_executor(threads, partial(function, *args, **kwargs))
+
+
+async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run work that may take minutes, such as a download, in a thread that does not keep the process from ending."""
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        # Nobody waits any more where the server was stopped meanwhile.
+        with contextlib.suppress(InvalidStateError):
+            try:
+                outcome.set_result(function(*args, **kwargs))
+            except Exception as error:
+                outcome.set_exception(error)
+
+    threading.Thread(target=run, name=LOADING, daemon=True).start()
+    return await asyncio.wrap_future(outcome)
 
 
 def is_expected(error: Exception) -> bool:
@@ -134,6 +168,7 @@ def load_transcriber(settings: Settings) -> Transcriber:
     """Load the model and start its engine."""
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
+    # Admission lets no more in than the engine's queue holds: the engine's own bound is never met.
     engine = Engine(checkpoint, max_queue=settings.max_queue, threads=settings.threads or None)
     logger.info("model %s loaded in %.1f s", Path(settings.model).name, time.monotonic() - started)
     return Transcriber(engine, languages=settings.languages, limits=AudioLimits(max_seconds=settings.max_audio_seconds))

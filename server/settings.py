@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from asr.checkpoints import DEFAULT_MODEL
-
 
 class Settings(BaseSettings):
     """Checked once, at start; after that nothing changes it."""
@@ -21,7 +19,7 @@ class Settings(BaseSettings):
     )
 
     model: str = Field(
-        DEFAULT_MODEL,
+        "base",
         description="Packaged model (base, tiny.en), folder in the Hugging Face layout, OpenAI .pt file, or hub id.",
     )
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -45,18 +43,26 @@ class Settings(BaseSettings):
         256_000_000, ge=1_000, description="Bytes that all request bodies together may hold in memory."
     )
     upload_timeout: float = Field(30.0, gt=0, description="Seconds that a request body may take to arrive.")
-    max_audio_seconds: float = Field(300.0, gt=0, le=3600, description="Longest clip, in seconds once decoded.")
+    max_audio_seconds: float = Field(120.0, gt=0, le=3600, description="Longest clip, in seconds once decoded.")
     max_queue: int = Field(64, ge=1, le=10_000, description="Clips that may be in work or waiting at once.")
     queue_wait: float = Field(
         2.0, ge=0, le=60, description="Seconds that a request waits for a place before it is answered 503."
     )
-    answer_timeout: float = Field(60.0, gt=0, description="Seconds after which an unfinished answer is given up: 503.")
+    answer_timeout: float = Field(
+        60.0, gt=0, description="Seconds that a clip may take once it has a place, before it is given up: 503."
+    )
     shutdown_timeout: float = Field(20.0, ge=0, description="Seconds that requests in flight get to finish at SIGTERM.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_transcripts: bool = Field(
         False, description="Log what was heard and searched for. Off: nothing that was said is kept anywhere."
     )
+
+    @field_validator("api_key")
+    @classmethod
+    def _not_blank(cls, value: SecretStr | None) -> SecretStr | None:
+        """A variable that is set to nothing, as compose files do, sets no key."""
+        return value if value and value.get_secret_value().strip() else None
 
     @field_validator("languages", mode="before")
     @classmethod

@@ -41,8 +41,9 @@ FILES = (
     "config.json",
     "generation_config.json",
     "tokenizer.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*-of-*.safetensors",
 )
 
 

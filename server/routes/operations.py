@@ -31,7 +31,8 @@ async def alive() -> Health:
 async def ready(services: AppServices) -> Readiness:
     """Are the model and the index loaded? 503 until they are."""
     model = services.transcriber.name
-    return Readiness(status="ready", model=model, documents=services.index.count())
+    documents = await services.in_search_thread(services.index.count)
+    return Readiness(status="ready", model=model, documents=documents)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

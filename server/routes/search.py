@@ -3,14 +3,14 @@
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from search.voice_query import find
-from server.routes import AppServices, require_key
+from server.routes import AppServices
 from server.schemas import SearchResult, errors
 
-router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1", tags=["search"])
 
 
 class SearchTimings(BaseModel):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from asr.decoding import DecodingOptions
@@ -14,15 +14,17 @@ from asr.transcript import Transcript
 from search.voice_query import VoiceResults, find
 from server.errors import ApiError, busy
 from server.ids import new_id
-from server.routes import AppServices, require_key
+from server.routes import AppServices
 from server.schemas import SearchResult, errors
 from server.services import Services
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["voice search"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1", tags=["voice search"])
 
 T = TypeVar("T")
+
+DEFAULT_ALTERNATIVES = 3
 
 
 class AlternativeBody(BaseModel):
@@ -53,7 +55,7 @@ class TimingsBody(BaseModel):
     """Where the time went, in milliseconds."""
 
     audio_ms: float = Field(description="Decoding, the gate, features.", examples=[3.1])
-    queue_ms: float = Field(description="Waiting for the model.", examples=[0.1])
+    queue_ms: float = Field(description="Waiting for a place, a thread, the model.", examples=[0.1])
     encode_ms: float = Field(examples=[12.0])
     decode_ms: float = Field(examples=[41.3])
     search_ms: float = Field(examples=[1.9])
@@ -78,13 +80,15 @@ async def voice_search(
     model: Annotated[str | None, Form(description="The server's model; see /readyz.", examples=["base"])] = None,
     language: Annotated[str | None, Form(description="ISO 639-1; found when absent.", examples=["en"])] = None,
     limit: Annotated[int, Form(description="Most results to give.", ge=1, le=100, examples=[10])] = 10,
-    alternatives: Annotated[int, Form(description="Most other readings to give.", ge=0, le=10, examples=[3])] = 3,
+    alternatives: Annotated[
+        int, Form(description="Most other readings to give.", ge=0, le=10, examples=[3])
+    ] = DEFAULT_ALTERNATIVES,
 ) -> VoiceSearchAnswer:
     """Recognise a spoken query and search the catalogue for it."""
     options = decoding_options(services, model, language, alternatives)
     data = await file.read()
-    answer = _answer(services, data, options, limit)
-    return await while_connected(request, services, answer)
+    await file.close()
+    return await while_connected(request, services, _answer(services, data, options, limit))
 
 
 def decoding_options(services: Services, model: str | None, language: str | None, alternatives: int) -> DecodingOptions:
@@ -102,18 +106,17 @@ def decoding_options(services: Services, model: str | None, language: str | None
 
 async def _answer(services: Services, data: bytes, options: DecodingOptions, limit: int) -> VoiceSearchAnswer:
     started = time.monotonic()
-    async with services.admission.place():
-        transcript, audio_seconds = await _recognise(services, data, options)
-        searching = time.monotonic()
-        found = await services.in_search_thread(find, transcript.text, services.index, limit)
+    try:
+        async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
+            transcript = await _recognise(services, data, options)
+            searching = time.monotonic()
+            found = await services.in_search_thread(find, transcript.text, services.index, limit)
+    except TimeoutError:
+        raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
     now = time.monotonic()
-    stages = {
-        "audio": audio_seconds,
-        "queue": transcript.timings.queue,
-        "encode": transcript.timings.encode,
-        "decode": transcript.timings.decode,
-        "search": now - searching,
-    }
+    heard = transcript.timings
+    stages = {"audio": heard.audio, "encode": heard.encode, "decode": heard.decode, "search": now - searching}
+    stages["queue"] = max(0.0, now - started - sum(stages.values()))  # for a place, a thread, the engine
     _count(services, transcript, stages)
     if services.settings.log_transcripts:
         logger.info("heard %r, searched %r", transcript.text, found.query)
@@ -122,25 +125,19 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
     return _body(services.transcriber.name, transcript, found, timings)
 
 
-async def _recognise(services: Services, data: bytes, options: DecodingOptions) -> tuple[Transcript, float]:
-    """The transcript of a clip, and the seconds that preparing its audio took."""
+async def _recognise(services: Services, data: bytes, options: DecodingOptions) -> Transcript:
     transcriber = services.transcriber
-    started = time.monotonic()
     prepared = await services.in_audio_thread(transcriber.prepare, data)
-    audio_seconds = time.monotonic() - started
     if not prepared.windows:
-        return transcriber.assemble(prepared, None), audio_seconds
+        return transcriber.assemble(prepared, options, None)
     future = transcriber.engine.submit(prepared.windows, options)
     try:
-        async with asyncio.timeout(services.settings.answer_timeout):
-            clip = await asyncio.wrap_future(future)
+        clip = await asyncio.wrap_future(future)
     except asyncio.CancelledError:
         if future.cancelled() and not _is_being_cancelled():
             raise busy("The server is shutting down. Try again in a moment.", 5, code="shutting_down") from None
         raise
-    except TimeoutError:
-        raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
-    return transcriber.assemble(prepared, clip), audio_seconds
+    return transcriber.assemble(prepared, options, clip)
 
 
 def _is_being_cancelled() -> bool:

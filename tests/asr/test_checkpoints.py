@@ -201,7 +201,7 @@ def test_a_damaged_openai_file_is_an_error(tmp_path: Path, content: bytes) -> No
         load_checkpoint(str(path))
 
 
-@pytest.mark.parametrize("name", ["huge", "./nowhere", "/nowhere/at/all", "nowhere.pt"])
+@pytest.mark.parametrize("name", ["huge", "./nowhere", "/nowhere/at/all", "nowhere.pt", "bad name!/x"])
 def test_an_unknown_model_says_what_can_be_named(name: str) -> None:
-    with pytest.raises(CheckpointError, match=r"base|no file"):
+    with pytest.raises(CheckpointError, match=r"base|no file|bad name"):
         load_checkpoint(name)

@@ -56,6 +56,13 @@ def test_silence_does_not_reach_the_model(transcriber: Transcriber) -> None:
     assert transcript.timings.encode == 0
 
 
+def test_the_language_asked_for_is_that_of_an_empty_answer(base: Checkpoint) -> None:
+    with Engine(base) as engine:
+        transcriber = Transcriber(engine)
+        silence = with_sndfile(np.zeros(SAMPLE_RATE, np.float32), "WAV")
+        assert transcriber.transcribe(silence, transcriber.options("de")).language == "de"
+
+
 def test_a_long_recording_is_heard_to_its_end(transcriber: Transcriber, sample_files) -> None:
     """More than one window: every query, in order, with pauses in between."""
     texts = [transcriber.transcribe(file.read_bytes()).text for file in sample_files]

@@ -40,11 +40,28 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(start_server: StartServe
 
 def test_sigterm_does_not_wait_beyond_its_deadline(start_server: StartServer, speech: Samples) -> None:
     with start_server(model="tiny.en", sample_catalogue="false", shutdown_timeout=1) as server:
-        thread, responses = ask_in_thread(server, with_sndfile(np.tile(speech, 90), "FLAC"))
+        thread, responses = ask_in_thread(server, with_sndfile(np.tile(speech, 36), "FLAC"))
         wait_until(lambda: server.metric("sayseek_queue_depth") == 1)
         assert server.stop(signal.SIGTERM) == 0
         thread.join(60)
         assert [response.status_code for response in responses] == [503]
+
+
+def test_sigterm_is_obeyed_while_the_model_loads(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [PROGRAMS / "sayseek-server", "serve", "--port", "0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    assert any("building the sample" in line for line in process.stderr)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert "model base loaded" not in process.stderr.read()
+
+
+def test_what_is_said_to_try_can_be_run(server: Server) -> None:
+    line = next(line for line in server.log if " ask --server " in line)
+    assert Path(line.split()[0]).name == "sayseek"
+    assert "curl -F file=@samples/hotels-in-reykjavik.flac" in "".join(server.log)
 
 
 def test_what_was_acknowledged_survives_a_kill(start_server: StartServer, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ async def ask_all(server: Server, uploads: list[bytes]) -> list[httpx.Response]:
 
 def long_clip(speech: Samples) -> bytes:
     """Minutes of work: a query over and over, without a pause."""
-    return with_sndfile(np.tile(speech, 40), "FLAC")
+    return with_sndfile(np.tile(speech, 36), "FLAC")
 
 
 def wait_until(condition, seconds: float = 60.0) -> None:

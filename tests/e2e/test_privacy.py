@@ -16,7 +16,6 @@ def files_with(folder: Path, needle: bytes) -> list[Path]:
 def test_neither_audio_nor_words_are_kept(start_server: StartServer, speech, sample_files) -> None:
     with start_server(model="tiny.en", sample_catalogue="false") as server:
         large = with_sndfile(np.pad(speech, 16_000 * 20), "WAV", "PCM_32")
-        assert len(large) > 1_500_000  # beyond what form parsers keep in memory of themselves
         heard = server.ask(large).json()
         words = heard["query"].split()
         assert words
@@ -27,7 +26,9 @@ def test_neither_audio_nor_words_are_kept(start_server: StartServer, speech, sam
         for word in [*words, "confidential"]:
             assert len(word) < 4 or word not in log
         assert files_with(server.folder / "tmp", b"") == []
-        assert files_with(server.folder, large[2000:2100].lower()) == []
+        middle = len(large) // 2  # where the speech is
+        assert len(set(large[middle : middle + 100])) > 20
+        assert files_with(server.folder, large[middle : middle + 100].lower()) == []
         assert files_with(server.folder, words[-1].encode()) == []
 
 

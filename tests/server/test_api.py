@@ -135,6 +135,7 @@ def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
         (b"\xff\xfe\x00", "UTF-8"),
         (b"[" * 100_000, "JSON"),
         (b'[{"id": "1", "title": "x", "n": NaN}]', "document 1"),
+        (b'[{"id": "1", "title": "x", "n": ' + b"[" * 300 + b"]" * 300 + b"}]", "nested"),
     ],
 )
 def test_bad_documents_are_refused_whole(client: TestClient, body: bytes, said: str) -> None:
@@ -193,6 +194,48 @@ def test_a_key_is_asked_for_when_one_is_set(start, reykjavik: bytes) -> None:
         for scheme in ("Bearer", "Token"):
             headers = {"Authorization": f"{scheme} secret"}
             assert client.get("/v1/search", params={"q": "x"}, headers=headers).status_code == 200
+
+
+def test_the_key_is_asked_for_before_the_upload_is_taken(start) -> None:
+    def endless():
+        raise AssertionError("the body was read")
+        yield b""
+
+    with start(api_key="secret") as client:
+        assert client.post("/v1/voice-search", content=endless()).status_code == 401
+
+
+def test_an_empty_key_is_no_key() -> None:
+    assert Settings(api_key=" ").api_key is None
+
+
+def test_made_up_methods_do_not_multiply_the_metrics(client: TestClient) -> None:
+    for method in ("ZAP1", "ZAP2"):
+        assert client.request(method, "/healthz").status_code == 405
+    metrics = client.get("/metrics").text
+    assert "ZAP" not in metrics
+    assert 'method="other"' in metrics
+
+
+def test_a_failure_of_the_servers_own_is_told_with_its_id(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("server.routes.search.find", broken)
+    with start() as client:
+        response = client.get("/v1/search", params={"q": "x"})
+        assert response.json()["error"]["code"] == "internal_error"
+        assert "req_" in assert_error(response, 500, "internal_error")
+        assert 'route="/v1/search",status="500"' in client.get("/metrics").text
+
+
+def test_uploads_are_never_spooled_to_disk(start, speech: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Form parsers move what is over a megabyte to a temporary file; here there is nowhere to put one."""
+    large = with_sndfile(np.pad(speech, 16_000 * 20), "WAV", "PCM_32")
+    assert len(large) > 2_000_000
+    with start() as client:
+        monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+        assert ask(client, large).json()["transcript"]["text"]
 
 
 def test_the_key_is_not_shown() -> None:
