@@ -115,13 +115,13 @@ class DecoderBlock(nn.Module):
         self.mlp = feed_forward(n_state)
         self.mlp_ln = nn.LayerNorm(n_state)
 
-    def forward(self, x: Tensor, places: "Places", cache: KeyValueCache, layer: int) -> Tensor:
+    def forward(self, x: Tensor, at: "StepPositions", cache: KeyValueCache, layer: int) -> Tensor:
         normed = self.attn_ln(x)
         keys, values = self.attn.keys_values(normed)
         past_keys, past_values = cache.self_keys[layer], cache.self_values[layer]
-        past_keys[places.rows, :, places.positions] = keys.transpose(1, 2)
-        past_values[places.rows, :, places.positions] = values.transpose(1, 2)
-        x = x + self.attn(normed, past_keys[:, :, : places.end], past_values[:, :, : places.end], places.mask)
+        past_keys[at.rows, :, at.positions] = keys.transpose(1, 2)
+        past_values[at.rows, :, at.positions] = values.transpose(1, 2)
+        x = x + self.attn(normed, past_keys[:, :, : at.end], past_values[:, :, : at.end], at.mask)
         x = x + self.cross_attn(self.cross_attn_ln(x), cache.cross_keys[layer], cache.cross_values[layer])
         return cast(Tensor, x + self.mlp(self.mlp_ln(x)))
 
@@ -154,7 +154,7 @@ class AudioEncoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class Places:
+class StepPositions:
     """Where in its sequence each token of a step stands, and what it may look at.
 
     `rows` (batch, 1) and `positions` (batch, n) index the cache, `end` is one past the furthest position,
@@ -167,7 +167,7 @@ class Places:
     mask: Tensor
 
     @classmethod
-    def of(cls, tokens: Tensor, starts: list[int]) -> "Places":
+    def of(cls, tokens: Tensor, starts: list[int]) -> "StepPositions":
         batch, n = tokens.shape
         positions = torch.tensor(starts)[:, None] + torch.arange(n)
         end = max(starts) + n
@@ -204,10 +204,10 @@ class TextDecoder(nn.Module):
 
         Gives the logits of what follows each token, float32, shape (batch, n, n_vocab).
         """
-        places = Places.of(tokens, starts)
-        x = self.token_embedding(tokens) + self.positional_embedding[places.positions]
+        at = StepPositions.of(tokens, starts)
+        x = self.token_embedding(tokens) + self.positional_embedding[at.positions]
         for layer, block in enumerate(self.blocks):
-            x = block(x, places, cache, layer)
+            x = block(x, at, cache, layer)
         return functional.linear(self.ln(x), self.token_embedding.weight).float()
 
 

@@ -1,4 +1,4 @@
-"""Malformed uploads against a running server: what each kind is answered, how long it takes, what stays in memory.
+"""Malformed uploads against a running server: what they are answered, and which took longest.
 
 python -m benchmarks.malformed RECORDING --server http://127.0.0.1:8000 --count 500
 """

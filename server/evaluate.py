@@ -6,22 +6,16 @@ search success, typed and spoken, and `utterances` ({start, end} in seconds) end
 """
 
 import json
-import re
-import statistics
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from whisper_normalizer.english import EnglishTextNormalizer
 
 from asr.audio import SAMPLE_RATE, AudioLimits, decode_audio
 from asr.errors import AsrError
@@ -30,35 +24,16 @@ from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.voice_query import find
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
+from server.scoring import Figures, Heard, Span, figures
 from server.services import load_transcriber
 from server.settings import Settings
 from vad.detector import FRAME_SECONDS, SpeechDetector
 from vad.endpointer import Endpointer, EndpointerOptions, Event, UtteranceEnded
 from vad.frames import FrameCutter
 
-Figures = dict[str, float | int]
-Span = tuple[float, float]
-
-COVERED = 0.5  # share of an utterance that one segment must cover to have detected it
-TOUCHED = 0.05  # seconds that a segment must share with an utterance to be a right one
-
-normalise = EnglishTextNormalizer()
-
 
 class EvaluationError(Exception):
     """A manifest or a recording cannot be used; the message says which and how to mend it."""
-
-
-@dataclass
-class Heard:
-    """A row of the manifest and what became of it; `found` are titles, the best first, and `seconds` the time."""
-
-    row: Mapping[str, Any]
-    text: str = ""
-    seconds: float = 0.0
-    found: list[str] = field(default_factory=list)
-    found_typed: list[str] = field(default_factory=list)
-    segments: list[Span] = field(default_factory=list)
 
 
 def run_evaluation(
@@ -175,125 +150,6 @@ def _segments(path: Path) -> list[Span]:
         for event in events
         if isinstance(event, UtteranceEnded)
     ]
-
-
-def figures(heard: Sequence[Heard]) -> dict[str, dict[str, Figures]]:
-    """What was measured: kind → group of rows → figures. Rates are shares from 0 to 1."""
-    measures: dict[str, tuple[Callable[[Heard], bool], Callable[[Sequence[Heard]], Figures]]] = {
-        "word error rate": (
-            lambda h: h.row.get("text") is not None and not h.row.get("utterances"),
-            _word_errors,
-        ),
-        "slots": (lambda h: bool(h.row.get("slots")), _slots),
-        "search": (lambda h: bool(h.row.get("query_doc")), _search),
-        "endpointing": (lambda h: "utterances" in h.row, _endpointing),
-        "latency, ms": (lambda h: h.seconds > 0, _latency),
-    }
-    report: dict[str, dict[str, Figures]] = {}
-    for name, (applies, measure) in measures.items():
-        if rows := [h for h in heard if applies(h)]:
-            report[name] = {group: measure(members) for group, members in _groups(rows).items()}
-    return report
-
-
-def _groups(heard: Iterable[Heard]) -> dict[str, list[Heard]]:
-    """All rows, then those of each kind of noise, where the manifest tells them apart."""
-    groups: dict[str, list[Heard]] = defaultdict(list)
-    for h in heard:
-        groups["all"].append(h)
-        for key in ("noise", "background"):
-            if key in h.row:
-                groups[h.row[key] or "clean"].append(h)
-    return groups if len(groups) > 2 else {"all": groups["all"]}
-
-
-def _words(text: str) -> str:
-    """Whisper's English normal form, with numbers digit by digit: "one zero" and "10" are the same said."""
-    spaced = re.sub(r"(\d)", r" \1 ", re.sub(r"\bone\b", "1", normalise(text)))
-    return " ".join(spaced.split())
-
-
-def _word_errors(heard: Sequence[Heard]) -> Figures:
-    pairs = [(_words(h.row["text"]), _words(h.text)) for h in heard]
-    pairs = [(reference, hypothesis) for reference, hypothesis in pairs if reference]
-    counted = jiwer.process_words([r for r, _ in pairs], [h for _, h in pairs])
-    return {
-        "clips": len(pairs),
-        "wer": counted.wer,
-        "exact": sum(r == h for r, h in pairs) / len(pairs),
-        "substituted": counted.substitutions,
-        "deleted": counted.deletions,
-        "inserted": counted.insertions,
-    }
-
-
-def _slot_words(text: str) -> str:
-    """A form in which a slot's value is looked for, padded with spaces: numbers as digits, units in full.
-
-    Endings that are barely heard do not count: "iced tea" and "ice tea", "two shots" and "two shot".
-    """
-    text = re.sub(r"(\d+)\s*oz\b", r"\1 ounce", normalise(text.replace("-", " ")))
-    words = (re.sub(r"(?<=[a-z]{3})(?<!s)s$|(?<=[a-z]e)d$", "", word) for word in text.split())
-    return f" {' '.join(words)} "
-
-
-def _slots(heard: Sequence[Heard]) -> Figures:
-    hits = [[_slot_words(value) in _slot_words(h.text) for value in h.row["slots"].values()] for h in heard]
-    values = [hit for row in hits for hit in row]
-    return {
-        "clips": len(hits),
-        "slot_recall": sum(values) / len(values),
-        "acceptance": sum(all(row) for row in hits) / len(hits),
-    }
-
-
-def _search(heard: Sequence[Heard]) -> Figures:
-    def success(titles: Sequence[Sequence[str]]) -> float:
-        return sum(h.row["title"] in found for h, found in zip(heard, titles, strict=True)) / len(heard)
-
-    return {
-        "queries": len(heard),
-        "typed@1": success([h.found_typed[:1] for h in heard]),
-        "typed@5": success([h.found_typed for h in heard]),
-        "spoken@1": success([h.found[:1] for h in heard]),
-        "spoken@5": success([h.found for h in heard]),
-    }
-
-
-def _latency(heard: Sequence[Heard]) -> Figures:
-    milliseconds = sorted(1000 * h.seconds for h in heard)
-    audio = sum(h.row.get("duration", 0.0) for h in heard)
-    cuts = statistics.quantiles(milliseconds, n=100, method="inclusive") if len(heard) > 1 else milliseconds * 99
-    return {
-        "clips": len(heard),
-        "p50": cuts[49],
-        "p95": cuts[94],
-        "p99": cuts[98],
-        "times real time": 1000 * audio / sum(milliseconds),
-    }
-
-
-def _endpointing(heard: Sequence[Heard]) -> Figures:
-    """An utterance is detected when one segment covers half of it; a segment is right when it touches one."""
-    detected = utterances = right = segments = split = 0
-    for h in heard:
-        spans = [(u["start"], u["end"]) for u in h.row["utterances"]]
-        utterances += len(spans)
-        segments += len(h.segments)
-        detected += sum(any(_shared(u, s) >= COVERED * (u[1] - u[0]) for s in h.segments) for u in spans)
-        right += sum(any(_shared(u, s) > TOUCHED for u in spans) for s in h.segments)
-        split += sum(sum(_shared(u, s) > 2 * TOUCHED for s in h.segments) > 1 for u in spans)
-    return {
-        "utterances": utterances,
-        "recall": detected / utterances,
-        "precision": right / max(1, segments),
-        "split": split / utterances,
-    }
-
-
-def _shared(a: Span, b: Span) -> float:
-    """Seconds that two spans have in common."""
-    return max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
 
 
 def _read_predictions(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[Heard]:

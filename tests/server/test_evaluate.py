@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from server.cli import app
-from server.evaluate import Heard, figures
+from server.scoring import Heard, figures
 
 
 def evaluate(*arguments: object) -> dict:
