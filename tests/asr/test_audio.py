@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import SAMPLE_RATE, AudioLimits, Samples, decode_audio
+from asr.audio import FFMPEG_OPTIONS, SAMPLE_RATE, AudioLimits, Samples, decode_audio
 from asr.errors import AudioTooLong, InvalidAudio
 from tests.asr.recordings import resampled, with_ffmpeg, with_sndfile
 
@@ -183,3 +183,20 @@ def test_what_takes_long_to_find_nothing_in_is_given_up(data: bytes) -> None:
     with pytest.raises(InvalidAudio):
         decode_audio(data)
     assert time.thread_time() - started < 5  # seven seconds and more without a limit
+
+
+@pytest.mark.parametrize("claimed", [10_000_000, 85_000_000, 178_956_969, 2**32 - 1])
+def test_an_mp4_that_claims_millions_of_samples_is_refused_unread(speech: Samples, claimed: int) -> None:
+    """Nine kilobytes once took three gigabytes and six seconds."""
+    data = bytearray(with_ffmpeg(speech, "ipod", "aac"))
+    table = data.index(b"stsz")
+    data[table + 8 : table + 16] = (1).to_bytes(4) + claimed.to_bytes(4)
+    with pytest.raises(InvalidAudio, match="claims more audio"):
+        decode_audio(bytes(data))
+
+
+def test_pictures_in_a_recording_are_never_decoded() -> None:
+    """A cover of two megabytes that unpacks to gigabytes once held a thread for ten seconds."""
+    decoders = FFMPEG_OPTIONS["codec_whitelist"].split(",")
+    assert {"aac", "opus", "pcm_s16le"} <= set(decoders)
+    assert not {"png", "mjpeg", "gif", "bmp", "webp", "h264", "vp9"} & set(decoders)
