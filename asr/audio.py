@@ -4,10 +4,13 @@ The content decides how bytes are read, never a file's name. libsndfile reads wh
 mp3, …) and FFmpeg the rest (webm, m4a, aac, 3gp, …).
 """
 
+import ctypes
+import glob
 import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import av
@@ -20,9 +23,11 @@ from asr.errors import AudioTooLong, InvalidAudio
 
 SAMPLE_RATE = 16_000  # Hz; what Whisper and the rest of this package work at
 BLOCK_FRAMES = 16_384
+MAX_FFMPEG_BLOCK = 64 << 20  # bytes
 # A float recording may be written at another scale, such as that of 16 bit; a few samples beyond 1 are only clipped.
 WRONG_SCALE = 2.0
 USUAL_PEAK_PERCENTILE = 99.9
+ROUNDING_SECONDS = 1e-3  # blocks' lengths are added up as floats: a clip of just the longest length may come
 FULL_SCALE = 0.999  # of ±1: what was cut off there has lost its peaks
 
 Samples = npt.NDArray[np.float32]
@@ -129,7 +134,7 @@ class _Collector:
     def add(self, block: Samples) -> None:
         """Take a block of shape (frames, channels) at the source's rate."""
         self.source_seconds += len(block) / self._sample_rate
-        if self.source_seconds > self.limits.max_seconds:
+        if self.source_seconds > self.limits.max_seconds + ROUNDING_SECONDS:
             raise AudioTooLong(
                 f"The audio is longer than {self.limits.max_seconds:g} seconds. "
                 "Send just the spoken query, or cut the recording into parts."
@@ -215,3 +220,16 @@ def _ffmpeg_frames(container: av.container.InputContainer, collector: _Collector
     for packet in container.demux(container.streams.audio[0]):
         collector.check_deadline()
         yield from packet.decode()
+
+
+def _limit_ffmpeg_allocations() -> None:
+    """Let FFmpeg take no block of memory larger than any honest recording needs; the process's own is not touched.
+
+    Its readers believe what a header claims: a compressed index of 10 kB took two gigabytes. (libavutil/mem.h)
+    """
+    libraries = glob.glob(str(Path(av.__file__).parent.parent / "av.libs" / "libavutil*"))
+    for library in libraries:
+        ctypes.CDLL(library).av_max_alloc(ctypes.c_size_t(MAX_FFMPEG_BLOCK))
+
+
+_limit_ffmpeg_allocations()

@@ -1,6 +1,7 @@
 """What can be found: a document, and how a record of the owner's becomes one."""
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -106,6 +107,8 @@ def _id(record: Mapping[str, object]) -> str:
     value = _needed(record, "id")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidDocument(f'"id" is {_kind(value)}; use text or a whole number')
+    if str(value) in (".", "..") or any(unicodedata.category(c) == "Cc" for c in str(value)):
+        raise InvalidDocument('"id" must not be "." or ".." or hold line breaks and the like: it stands in addresses')
     if not 0 < len(str(value).encode()) <= MAX_ID_BYTES:
         raise InvalidDocument(f'"id" must have 1 to {MAX_ID_BYTES} bytes')
     return str(value)

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from asr import errors as asr_errors
 from search import errors as search_errors
@@ -50,6 +51,7 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
 
     for kind in (
         HTTPException,
+        ClientDisconnect,
         RequestValidationError,
         asr_errors.AsrError,
         search_errors.SearchError,
@@ -62,6 +64,8 @@ def _translated(error: Exception, request_id: str) -> ApiError:
     match error:
         case ApiError():
             return error
+        case ClientDisconnect():
+            return ApiError(499, "client_closed_request", "The client left before its request was complete.")
         case HTTPException():
             return _from_http(error)
         case RequestValidationError():

@@ -135,6 +135,13 @@ def test_a_header_that_claims_hours_does_not_stop_a_short_clip(speech: Samples) 
     assert decode_audio(bytes(wav)).duration == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.01)
 
 
+@pytest.mark.parametrize("sample_rate", [8_000, 16_000, 44_100])
+def test_a_clip_of_just_the_longest_length_passes(sample_rate: int) -> None:
+    """Lengths of blocks, added up as floats, once made 120 seconds more than 120."""
+    silence = np.zeros(120 * SAMPLE_RATE, np.float32)
+    assert decode_audio(with_sndfile(silence, "FLAC", sample_rate=sample_rate)).duration == pytest.approx(120)
+
+
 def test_the_limit_on_seconds_counts_decoded_audio(speech: Samples) -> None:
     with pytest.raises(AudioTooLong, match="1 seconds"):
         decode_audio(with_ffmpeg(speech, "webm", "libopus"), AudioLimits(max_seconds=1.0))

@@ -13,13 +13,16 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
+IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100).filter(
+    lambda name: name not in (".", "..")
+)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 RECORDS = st.builds(
     lambda fields, needed: fields | needed,
     st.dictionaries(st.text(min_size=1).filter(lambda name: name != "body"), VALUES, max_size=4),
     st.fixed_dictionaries(
         {
-            "id": st.text(min_size=1, max_size=100),
+            "id": IDS,
             "title": st.text(min_size=1).filter(str.strip),
             "aliases": st.lists(st.text(), min_size=1, max_size=3),
             "popularity": st.integers(0, 10**9) | st.floats(0, 1e9),

@@ -132,6 +132,8 @@ def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
         (b'{"id": "1", "title": "ok"}\n{"id": "2"}', "document 2"),
         (b'[{"id": "1", "title": ""}]', "title"),
         (b'["text"]', "document 1"),
+        (b'[{"id": "a\\n", "title": "b"}]', "line breaks"),
+        (b'[{"id": "..", "title": "b"}]', '".."'),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"[" * 100_000, "JSON"),
         (b'[{"id": "1", "title": "x", "n": NaN}]', "document 1"),
