@@ -227,6 +227,7 @@ def _limit_ffmpeg_allocations() -> None:
 
     Its readers believe what a header claims: a compressed index of 10 kB took two gigabytes. (libavutil/mem.h)
     """
+    # Wheels for other systems than Linux keep the library elsewhere; there the sample tables' check stands alone.
     libraries = glob.glob(str(Path(av.__file__).parent.parent / "av.libs" / "libavutil*"))
     for library in libraries:
         ctypes.CDLL(library).av_max_alloc(ctypes.c_size_t(MAX_FFMPEG_BLOCK))

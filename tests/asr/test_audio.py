@@ -3,6 +3,7 @@
 import io
 import resource
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -200,6 +201,25 @@ def test_an_mp4_that_claims_millions_of_samples_is_refused_unread(speech: Sample
     data[table + 8 : table + 16] = (1).to_bytes(4) + claimed.to_bytes(4)
     with pytest.raises(InvalidAudio, match="claims more audio"):
         decode_audio(bytes(data))
+
+
+def test_an_index_that_hides_its_claim_by_compression_takes_no_memory(speech: Samples) -> None:
+    """QuickTime may compress an mp4's index: ten kilobytes once took two gigabytes."""
+    data = with_ffmpeg(speech, "ipod", "aac")
+    start = data.index(b"moov") - 4
+    moov = bytearray(data[start : start + int.from_bytes(data[start : start + 4])])
+    table = moov.index(b"stsz")
+    moov[table + 8 : table + 16] = (1).to_bytes(4) + (85_000_000).to_bytes(4)
+    hidden = box(b"cmvd", len(moov).to_bytes(4) + zlib.compress(moov))
+    hostile = data[:start] + box(b"moov", box(b"cmov", box(b"dcom", b"zlib") + hidden))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InvalidAudio):
+        decode_audio(hostile)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 200
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4) + kind + content
 
 
 def test_pictures_in_a_recording_are_never_decoded() -> None:
