@@ -5,11 +5,12 @@ engine is busy. A program that has nothing else to do meanwhile calls `transcrib
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from asr.audio import AudioLimits, decode_audio
+from asr.audio import Audio, decode_audio
 from asr.decoding import DecodedWindow, DecodingOptions, Reading
 from asr.engine import DecodedClip, Engine
 from asr.features import log_mel_spectrogram
@@ -32,7 +33,7 @@ class Prepared:
 
 
 class Transcriber:
-    """Turns clips into transcripts with the model of one engine.
+    """Turns clips into transcripts with the model of one engine; `decode` reads their bytes.
 
     `languages` are those that are spoken here, ISO 639-1: detection chooses among them. Raises UnknownLanguage
     for one that the model was not trained on.
@@ -43,12 +44,12 @@ class Transcriber:
         engine: Engine,
         *,
         languages: tuple[str, ...] = ("en",),
-        limits: AudioLimits = AudioLimits(),
+        decode: Callable[[bytes], Audio] = decode_audio,
         gate: Gate | None = None,
     ) -> None:
         self.engine = engine
         self.languages = languages
-        self.limits = limits
+        self._decode = decode
         self.gate = gate or Gate()
         for language in languages:
             self.check_language(language)
@@ -71,7 +72,7 @@ class Transcriber:
     def prepare(self, data: bytes) -> Prepared:
         """Decode a clip, measure it and cut it into windows. Raises InvalidAudio and AudioTooLong."""
         started = time.monotonic()
-        audio = decode_audio(data, self.limits)
+        audio = self._decode(data)
         quality, speech = self.gate.inspect(audio)
         windows = split_at_pauses(audio.samples, speech) if quality.verdict.worth_recognising else []
         n_mels = self.engine.checkpoint.model.dims.n_mels

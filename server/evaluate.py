@@ -9,6 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
 
 
 def _hear_all(settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, err: Console) -> list[Heard]:
-    transcriber = load_transcriber(settings)
+    decode = partial(decode_audio, limits=AudioLimits(settings.max_audio_seconds))
+    transcriber = load_transcriber(settings, decode)
     with transcriber.engine:
         _hear(rows[0], folder, transcriber)  # not counted: the first call allocates
         return [_hear(row, folder, transcriber) for row in track(rows, "Listening", console=err, transient=True)]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import search.cities
-from asr.audio import AudioLimits
+from asr.audio import Audio, AudioLimits
+from asr.audio_workers import AudioWorkers
 from asr.checkpoints import load_checkpoint
 from asr.engine import Engine
 from asr.errors import AsrError
@@ -48,6 +49,7 @@ class Services:
         self._on_failure = on_failure
         self._transcriber: Transcriber | None = None
         self._index: SearchIndex | None = None
+        self._audio_workers: AudioWorkers | None = None
         self._loading: asyncio.Task[None] | None = None
         # Each kind of blocking work has threads of its own: a long import must not hold up a spoken query.
         self._audio_threads = ThreadPoolExecutor(AUDIO_THREADS, "sayseek-audio")
@@ -110,6 +112,8 @@ class Services:
             await asyncio.gather(self._loading, return_exceptions=True)
         if self._transcriber:
             await asyncio.to_thread(self._transcriber.engine.close, 0)
+        if self._audio_workers:
+            await asyncio.to_thread(self._audio_workers.close)
         if self._index:
             await asyncio.to_thread(self._index.close)
         for threads in (self._audio_threads, self._search_threads, self._writer_thread):
@@ -117,8 +121,9 @@ class Services:
 
     async def _load(self) -> None:
         try:
+            self._audio_workers = AudioWorkers(AUDIO_THREADS, AudioLimits(self.settings.max_audio_seconds))
             self._index = await in_daemon_thread(open_catalogue, self.settings)
-            self._transcriber = await in_daemon_thread(load_transcriber, self.settings)
+            self._transcriber = await in_daemon_thread(load_transcriber, self.settings, self._audio_workers.decode)
         except Exception as error:
             self.failure = error
             logger.error("start failed: %s", error, exc_info=not is_expected(error))
@@ -164,11 +169,11 @@ def open_catalogue(settings: Settings) -> SearchIndex:
     return index
 
 
-def load_transcriber(settings: Settings) -> Transcriber:
-    """Load the model and start its engine."""
+def load_transcriber(settings: Settings, decode: Callable[[bytes], Audio]) -> Transcriber:
+    """Load the model and start its engine; `decode` reads clips."""
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
     # Admission lets no more in than the engine's queue holds: the engine's own bound is never met.
     engine = Engine(checkpoint, max_queue=settings.max_queue, threads=settings.threads or None)
     logger.info("model %s loaded in %.1f s", Path(settings.model).name, time.monotonic() - started)
-    return Transcriber(engine, languages=settings.languages, limits=AudioLimits(max_seconds=settings.max_audio_seconds))
+    return Transcriber(engine, languages=settings.languages, decode=decode)

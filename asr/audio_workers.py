@@ -1,0 +1,158 @@
+"""Decoding strangers' bytes in processes of their own.
+
+Media libraries are large, written in C and believe much of what a header claims: a small file can make them take
+gigabytes, hang or crash. A worker process has a limit on memory and on time. One that breaks is replaced, and only
+the clip that broke it is refused.
+"""
+
+import json
+import os
+import queue
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from multiprocessing.connection import Connection, Pipe
+
+import numpy as np
+
+from asr.audio import Audio, AudioLimits, decode_audio
+from asr.errors import AsrError, AudioTooLong, EngineClosed, InvalidAudio
+
+# Beyond what a fresh worker has mapped: room for the longest clip, whose samples are copied a few times.
+MEMORY_LIMIT = 512 << 20  # bytes
+EXIT_SECONDS = 2.0
+
+REFUSALS: dict[str, type[AsrError]] = {kind.__name__: kind for kind in (InvalidAudio, AudioTooLong)}
+
+
+class AudioWorkers:
+    """A fixed number of worker processes, each decoding one clip at a time.
+
+    A worker that takes longer than `hang_seconds` is ended wherever it is. Use as a context manager, or `close` it.
+    """
+
+    def __init__(self, count: int, limits: AudioLimits = AudioLimits(), *, hang_seconds: int = 10) -> None:
+        self._closed = False
+        self._workers = [_Worker(limits, hang_seconds) for _ in range(count)]
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+
+    def __enter__(self) -> "AudioWorkers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def decode(self, data: bytes) -> Audio:
+        """As `asr.audio.decode_audio` does, in the next idle worker; may be called from several threads.
+
+        Raises InvalidAudio, too, for a clip whose decoding breaks its worker, and EngineClosed after `close`.
+        """
+        worker = self._idle.get()
+        try:
+            return worker.decode(data)
+        except (EOFError, OSError) as error:
+            if self._closed:
+                raise EngineClosed("The server is shutting down. Try again in a moment.") from None
+            worker.restart()
+            raise InvalidAudio("The audio cannot be decoded safely. Convert it to 16 kHz mono wav or flac.") from error
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End the workers; a clip that is being decoded is given up."""
+        self._closed = True
+        for worker in self._workers:
+            worker.stop()
+
+
+class _Worker:
+    """The server's end of one process."""
+
+    def __init__(self, limits: AudioLimits, hang_seconds: int) -> None:
+        self._arguments = (json.dumps(asdict(limits)), str(hang_seconds))
+        self._start()
+
+    def _start(self) -> None:
+        self._connection, theirs = Pipe()
+        command = "import sys; from asr.audio_workers import work; work(*sys.argv[1:])"
+        self._process = subprocess.Popen(
+            # It finds its modules where this process does, and nowhere else.
+            [sys.executable, "-P", "-c", command, str(theirs.fileno()), *self._arguments],
+            pass_fds=[theirs.fileno()],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # some decoders write there what they think of a file
+        )
+        theirs.close()  # so that either end notices when the other process dies
+
+    def decode(self, data: bytes) -> Audio:
+        """Raises EOFError or OSError when the process breaks."""
+        self._connection.send_bytes(data)
+        answer = json.loads(self._connection.recv_bytes())
+        if "refusal" in answer:
+            raise REFUSALS[answer["refusal"]](answer["message"])
+        if "failure" in answer:
+            raise RuntimeError(f"decoding failed: {answer['failure']}")
+        # A copy, for arrays over bytes cannot be written to.
+        return Audio(np.frombuffer(self._connection.recv_bytes(), np.float32).copy(), answer["clipped"])
+
+    def restart(self) -> None:
+        self.stop()
+        self._start()
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait(EXIT_SECONDS)
+        self._connection.close()
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without the server's settings and secrets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SAYSEEK_")}
+    # Arithmetic threads would only take address space.
+    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+
+
+def work(file_descriptor: str, limits: str, hang_seconds: str) -> None:
+    """A worker's whole life: clips come in, samples or refusals go out, until the server's end closes."""
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the server decides when to end
+        signal.signal(ignored, signal.SIG_IGN)
+    _limit_memory()
+    connection = Connection(int(file_descriptor))
+    audio_limits = AudioLimits(**json.loads(limits))
+    while True:
+        try:
+            data = connection.recv_bytes()
+        except EOFError:
+            return
+        signal.alarm(int(hang_seconds))  # ends the process, wherever in a library it is
+        header, samples = _answer(data, audio_limits)
+        signal.alarm(0)
+        connection.send_bytes(json.dumps(header).encode())
+        if samples is not None:
+            connection.send_bytes(samples)
+
+
+def _answer(data: bytes, limits: AudioLimits) -> tuple[dict[str, object], bytes | None]:
+    try:
+        audio = decode_audio(data, limits)
+    except (InvalidAudio, AudioTooLong) as error:
+        return {"refusal": type(error).__name__, "message": str(error)}, None
+    except MemoryError:
+        return {"refusal": "InvalidAudio", "message": "The audio takes too much memory to decode."}, None
+    except Exception as error:
+        return {"failure": repr(error)}, None
+    return {"clipped": audio.clipped}, audio.samples.tobytes()
+
+
+def _limit_memory() -> None:
+    """Libraries are refused memory beyond the limit, which they report as an error or die of."""
+    if sys.platform != "linux":
+        return
+    with open("/proc/self/statm") as statm:  # pages; the first is all that is mapped
+        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_LIMIT,) * 2)
