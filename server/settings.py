@@ -15,7 +15,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
     api_key: SecretStr | None = Field(
-        None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all who reach it."
+        None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all."
     )
 
     model: str = Field(
