@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,8 @@ def _shown(default: Any) -> str:
 def serve(**flags: str | None) -> None:
     """Serve voice search until SIGTERM or Ctrl-C."""
     settings = load_settings(**flags)
+    for obeyed in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(obeyed, lambda *_: os._exit(0))  # until the server itself obeys there is nothing to put in order
     err.print(f"Starting Sayseek with the model [bold]{settings.model}[/] ...")
     from server.serve import serve as run  # torch takes seconds to import: --help need not wait for it
 

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
 
+    max_connections: int = Field(
+        1_000, ge=1, description="Connections that may be open at once; at most half of the file descriptors."
+    )
     max_upload_bytes: int = Field(25_000_000, ge=1_000, description="Largest request body, in bytes.")
     max_upload_memory: int = Field(
         256_000_000, ge=1_000, description="Bytes that all request bodies together may hold in memory."

@@ -130,20 +130,8 @@ async def _recognise(services: Services, data: bytes, options: DecodingOptions) 
     prepared = await services.in_audio_thread(transcriber.prepare, data)
     if not prepared.windows:
         return transcriber.assemble(prepared, options, None)
-    future = transcriber.engine.submit(prepared.windows, options)
-    try:
-        clip = await asyncio.wrap_future(future)
-    except asyncio.CancelledError:
-        if future.cancelled() and not _is_being_cancelled():
-            raise busy("The server is shutting down. Try again in a moment.", 5, code="shutting_down") from None
-        raise
+    clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
     return transcriber.assemble(prepared, options, clip)
-
-
-def _is_being_cancelled() -> bool:
-    """Whether this very task is, rather than the work it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:
