@@ -52,11 +52,15 @@ def listen(host: str, port: int) -> socket.socket:
     body waits 40 ms for the client to acknowledge the head.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    host = host.removeprefix("[").removesuffix("]")
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen()
+    except UnicodeError:
+        listener.close()
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
     except OSError:
         listener.close()
         raise
