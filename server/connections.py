@@ -135,9 +135,10 @@ class Connection(H11Protocol):
 
 
 def connection_limit(wanted: int) -> int:
-    """How many connections may be open: `wanted`, but at most half of the file descriptors the process may have.
+    """How many connections may be open: `wanted`, but at most a third of the file descriptors, all of which it claims.
 
-    The other half is for the index, the model, and connections that are accepted before room is made for them.
+    A connection that is sent a file takes two; the others are for the index, and for connections that are accepted
+    before room is made for them.
     """
     if sys.platform == "win32":
         return wanted
@@ -145,4 +146,4 @@ def connection_limit(wanted: int) -> int:
     with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if descriptors == resource.RLIM_INFINITY else min(wanted, descriptors // 2)
+    return wanted if descriptors == resource.RLIM_INFINITY else min(wanted, descriptors // 3)

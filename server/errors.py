@@ -106,7 +106,9 @@ def _translated(error: Exception, request_id: str) -> ApiError:
 
 
 def _from_http(error: HTTPException) -> ApiError:
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    # A form that cannot be parsed is like one with a wrong field.
+    phrase = "invalid request" if error.status_code == 400 else HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
     return ApiError(error.status_code, code, _hint(error), headers=error.headers)
 
 

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
 
     max_connections: int = Field(
-        1_000, ge=1, description="Connections that may be open at once; at most half of the file descriptors."
+        1_000, ge=1, description="Connections that may be open at once; at most a third of the file descriptors."
     )
     max_upload_bytes: int = Field(25_000_000, ge=1_000, description="Largest request body, in bytes.")
     max_upload_memory: int = Field(

@@ -86,7 +86,7 @@ def test_malformed_forms_are_refused(client: TestClient) -> None:
     ):
         response = client.post("/v1/voice-search", content=body, headers={"content-type": content_type})
         assert response.status_code == 400, response.text
-        assert "error" in response.json()
+        assert response.json()["error"]["code"] == "invalid_request"
 
 
 def test_a_body_of_unknown_length_is_held_to_the_limit(client: TestClient) -> None:

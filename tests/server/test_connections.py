@@ -228,6 +228,6 @@ def test_what_is_not_http_is_refused_in_the_one_error_body(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_the_limit_leaves_half_of_the_descriptors() -> None:
+def test_the_limit_leaves_descriptors_for_other_uses() -> None:
     assert connection_limit(10) == 10
     assert connection_limit(10**12) < 10**12
