@@ -14,7 +14,7 @@ import pytest
 from asr.audio import Samples
 from tests.asr.recordings import with_sndfile
 from tests.e2e.conftest import PROGRAMS, Server, StartServer
-from tests.e2e.test_load import wait_until
+from tests.e2e.test_load import connect, wait_until
 
 
 def ask_in_thread(server: Server, data: bytes) -> tuple[threading.Thread, list[httpx.Response]]:
@@ -64,7 +64,7 @@ def test_what_waits_at_the_deadline_is_answered_503(start_server: StartServer, s
         long = with_sndfile(np.tile(speech, 36), "FLAC")
         asked = [ask_in_thread(server, long) for _ in range(2)]
         wait_until(lambda: server.metric("sayseek_queue_depth") == 2)
-        uploading = [half_sent(server, HALF_A_CLIP), half_sent(server, HALF_A_DOCUMENT)]
+        uploading = [connect(server, HALF_A_CLIP), connect(server, HALF_A_DOCUMENT)]
         httpx.get(f"{server.address}/healthz")  # what was sent before has been read by then
         assert server.stop(signal.SIGTERM) == 0
         for connection in uploading:
@@ -78,13 +78,6 @@ def test_what_waits_at_the_deadline_is_answered_503(start_server: StartServer, s
         assert "Traceback" not in "".join(server.log)
 
 
-def half_sent(server: Server, request: bytes) -> socket.socket:
-    url = httpx.URL(server.address)
-    connection = socket.create_connection((url.host, url.port), timeout=60)
-    connection.sendall(request)
-    return connection
-
-
 def whole_answer(connection: socket.socket) -> bytes:
     with connection:
         return b"".join(iter(lambda: connection.recv(65_536), b""))
@@ -94,8 +87,8 @@ def test_a_second_ctrl_c_gives_up_at_once_and_in_order(start_server: StartServer
     with start_server(model="tiny.en", sample_catalogue="false", shutdown_timeout=600) as server:
         thread, responses = ask_in_thread(server, with_sndfile(np.tile(speech, 36), "FLAC"))
         wait_until(lambda: server.metric("sayseek_queue_depth") == 1)
-        uploading = half_sent(server, HALF_A_CLIP)
-        idle = half_sent(server, b"")
+        uploading = connect(server, HALF_A_CLIP)
+        idle = connect(server, b"")
         server.process.send_signal(signal.SIGINT)
         assert whole_answer(idle) == b""  # the first has been obeyed
         assert server.stop(signal.SIGINT) == 0
