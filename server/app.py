@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from server.body_limit import BodyLimit
+from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
@@ -37,6 +38,7 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     install_error_handlers(app, services.metrics)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
+    app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
     for routes in (voice_search, search, documents, operations):
         app.include_router(routes.router)

@@ -1,7 +1,9 @@
 """`sayseek-server`: serve · index · models · evaluate."""
 
+import errno
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +51,7 @@ def load_settings(**flags: Any) -> Settings:
         for problem in error.errors():
             name = str(problem["loc"][0])
             err.print(
-                f"[bold red]error:[/] {flag_of(name)} (or {variable_of(name)}): {problem['msg']}",
+                f"[bold red]error:[/] {flag_of(name)} (or {variable_of(name)}): {escape(problem['msg'])}",
                 highlight=False,
             )
         raise typer.Exit(2) from None
@@ -89,18 +91,25 @@ def _shown(default: Any) -> str:
 def serve(**flags: str | None) -> None:
     """Serve voice search until SIGTERM or Ctrl-C."""
     settings = load_settings(**flags)
-    err.print(f"Starting Sayseek with the model [bold]{settings.model}[/] ...")
+    for obeyed in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(obeyed, lambda *_: os._exit(0))  # until the server itself obeys there is nothing to put in order
+    err.print(f"Starting Sayseek with the model [bold]{escape(settings.model)}[/] ...")
     from server.serve import serve as run  # torch takes seconds to import: --help need not wait for it
 
     try:
         failure = run(settings, announce=_say_what_to_try)
     except OSError as error:
-        raise fail(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
-            "Choose another port: make serve PORT=8001, or --port 8001"
-        ) from None
+        raise fail(_why_no_listening(settings.host, settings.port, error)) from None
     if failure:
         raise fail(str(failure))
+
+
+def _why_no_listening(host: str, port: int, error: OSError) -> str:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        advice = "Choose another port: make serve PORT=8001, or --port 8001"
+    else:
+        advice = "--host takes an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 for every interface"
+    return f"cannot listen on port {port} of {host}: {error.strerror or error}. {advice}"
 
 
 def _say_what_to_try(address: str) -> None:

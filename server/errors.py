@@ -3,6 +3,7 @@
 The body is the one that OpenAI's clients understand: {"error": {"message", "type", "param", "code"}}.
 """
 
+import json
 import logging
 import math
 from collections.abc import Mapping
@@ -10,15 +11,19 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Mount
 
 from asr import errors as asr_errors
 from search import errors as search_errors
 from server.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+MAX_MESSAGE = 1000  # characters
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class ApiError(HTTPException):
@@ -43,10 +48,17 @@ def busy(message: str, retry_after: float, code: str = "overloaded") -> ApiError
     return ApiError(503, code, message, headers={"Retry-After": str(max(1, math.ceil(retry_after)))})
 
 
+def shutting_down() -> ApiError:
+    """503 for work that was not done before the server's end."""
+    return busy("The server is shutting down. Try again in a moment.", 5, code="shutting_down")
+
+
 def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
     """Make every error that leaves a route an answer with the one error body, and count it."""
 
-    def handle(request: Request, error: Exception) -> JSONResponse:
+    def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error.headers = {"Allow": ", ".join(_allowed(request))}
         return error_response(_translated(error, getattr(request.state, "request_id", "")), metrics)
 
     for kind in (
@@ -76,8 +88,10 @@ def _translated(error: Exception, request_id: str) -> ApiError:
             return ApiError(400, "invalid_audio", str(error), param="file")
         case asr_errors.UnknownLanguage():
             return ApiError(400, "unknown_language", str(error), param="language")
-        case asr_errors.EngineBusy() | asr_errors.EngineClosed():
+        case asr_errors.EngineBusy():
             return busy(str(error), 1)
+        case asr_errors.EngineClosed():
+            return shutting_down()
         case search_errors.IndexBusy():
             return busy(str(error), 5, code="index_busy")
         case search_errors.InvalidDocument():
@@ -92,8 +106,21 @@ def _translated(error: Exception, request_id: str) -> ApiError:
 
 
 def _from_http(error: HTTPException) -> ApiError:
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    # A form that cannot be parsed is like one with a wrong field.
+    phrase = "invalid request" if error.status_code == 400 else HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
     return ApiError(error.status_code, code, _hint(error), headers=error.headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that an address takes, of all its routes; Starlette names those of the first only."""
+
+    def is_taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        routes = (route for route in request.app.routes if not isinstance(route, Mount))
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    return [method for method in METHODS if is_taken(method)] or ["GET", "HEAD"]  # of mounted files
 
 
 def _hint(error: HTTPException) -> str:
@@ -117,11 +144,23 @@ def _from_validation(error: RequestValidationError) -> ApiError:
     return ApiError(400, "invalid_request", message, param=param)
 
 
-def error_response(error: ApiError, metrics: Metrics) -> JSONResponse:
+def error_response(error: ApiError, metrics: Metrics) -> Response:
     """An error as an answer, counted by its code."""
     metrics.errors.labels(error.code).inc()
+    return Response(error_body(error), error.status_code, error.headers, "application/json")
+
+
+def error_body(error: ApiError) -> bytes:
+    """The one error body, as JSON."""
     kind = "invalid_request_error" if error.status_code < 500 else "server_error"
     if error.status_code == 401:
         kind = "authentication_error"
-    body = {"message": error.detail, "type": kind, "param": error.param, "code": error.code}
-    return JSONResponse({"error": body}, error.status_code, headers=error.headers)
+    told = {"message": shortened(error.detail), "type": kind, "param": error.param, "code": error.code}
+    # Half a surrogate pair, which a client can send, becomes the escape that JSON has for it.
+    return json.dumps({"error": told}, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+
+
+def shortened(message: str) -> str:
+    """A message without its middle where it is long: it may quote what a client sent, and advice stands at its end."""
+    half = MAX_MESSAGE // 2
+    return message if len(message) <= MAX_MESSAGE else f"{message[:half]} … {message[-half:]}"

@@ -5,12 +5,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.errors import METHODS
 from server.ids import new_id
 from server.metrics import Metrics
 
 logger = logging.getLogger(__name__)
-
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}  # a client may make up others
 
 
 class Observe:
@@ -45,6 +44,7 @@ class Observe:
             seconds = time.monotonic() - started
             # The route's pattern, not the path: a path may hold ids, and must not multiply the metrics.
             route = getattr(scope.get("route"), "path", "unmatched")
+            # A client may make up methods.
             method = scope["method"] if scope["method"] in METHODS else "other"
             self.metrics.requests.labels(method, route, status).inc()
             self.metrics.request_seconds.labels(route).observe(seconds)

@@ -1,17 +1,20 @@
 """Running the server as a process: start, say what to try, and stop in order at SIGTERM."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from server.app import create_app
+from server.connections import ACCEPTED_AT_ONCE, QUEUED, Connection, Connections, connection_limit
 from server.logs import configure_logging
 from server.services import Services
 from server.settings import Settings
@@ -30,10 +33,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | No
     listener = listen(settings.host, settings.port)
     app = create_app(settings, on_failure=lambda _: server.handle_exit(signal.SIGTERM, None))
     services: Services = app.state.services
-    server = _Server(app, services)
-    # uvicorn raises a signal again once it has obeyed it; for this process that is the end of the matter.
+    server = _Server(app, settings)
+    # uvicorn puts this back when it has obeyed: a signal at the very end changes nothing.
     for obeyed in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(obeyed, lambda *_: None)
+        signal.signal(obeyed, server.handle_exit)
     asyncio.run(_serve(server, listener, services, announce))
     if services.is_loading:
         # Its thread cannot be stopped, and Python's own end would abort inside torch.
@@ -49,11 +52,15 @@ def listen(host: str, port: int) -> socket.socket:
     body waits 40 ms for the client to acknowledge the head.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    host = host.removeprefix("[").removesuffix("]")
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen()
+    except UnicodeError:
+        listener.close()
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
     except OSError:
         listener.close()
         raise
@@ -61,26 +68,47 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which at shutdown gives the work in flight until the deadline and then has it answered 503."""
+    """uvicorn with bounded connections, which at shutdown gives up at the deadline what is still in flight."""
 
-    def __init__(self, app: FastAPI, services: Services) -> None:
-        timeout = services.settings.shutdown_timeout
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=math.ceil(timeout) + ANSWER_SECONDS,
+            backlog=ACCEPTED_AT_ONCE,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout) + ANSWER_SECONDS,
         )
         super().__init__(config)
-        self._services = services
+        self.server_state = Connections(connection_limit(settings.max_connections))
+        self._shutdown_timeout = settings.shutdown_timeout
+        self._hurry = asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Obey a signal: shut down, or, at a second Ctrl-C, give up at once what is in flight."""
+        if self.should_exit and sig == signal.SIGINT:
+            self._hurry.set()
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(QUEUED)  # uvicorn queues no more than it accepts at once
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        giving_up = asyncio.create_task(self._services.give_up_work_after_deadline())
+        giving_up = asyncio.create_task(self._give_up_at_deadline())
         try:
             await super().shutdown(sockets)
         finally:
             giving_up.cancel()
+
+    async def _give_up_at_deadline(self) -> None:
+        """Cancel every request that is still in flight then; the application answers it 503."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._shutdown_timeout)
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 async def _serve(

@@ -99,12 +99,6 @@ class Services:
         """Begin to load; /healthz answers meanwhile."""
         self._loading = asyncio.create_task(self._load())
 
-    async def give_up_work_after_deadline(self) -> None:
-        """Let the engine work until the shutdown deadline; who still waits then is answered 503."""
-        await asyncio.sleep(self.settings.shutdown_timeout)
-        if self._transcriber:
-            await asyncio.to_thread(self._transcriber.engine.close, 0)
-
     async def close(self) -> None:
         """Free everything. Work in flight has been finished or given up by now."""
         if self._loading:

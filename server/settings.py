@@ -12,7 +12,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SAYSEEK_", frozen=True, extra="ignore", validate_default=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
     api_key: SecretStr | None = Field(
         None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all."
@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
 
+    max_connections: int = Field(
+        1_000, ge=1, description="Connections that may be open at once; at most a third of the file descriptors."
+    )
     max_upload_bytes: int = Field(25_000_000, ge=1_000, description="Largest request body, in bytes.")
     max_upload_memory: int = Field(
         256_000_000, ge=1_000, description="Bytes that all request bodies together may hold in memory."

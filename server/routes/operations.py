@@ -21,12 +21,14 @@ class Readiness(BaseModel):
     documents: int = Field(description="Documents in the catalogue.", examples=[34006])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def alive() -> Health:
     """Is the process alive? Answers at once, however busy the model is."""
     return Health(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=errors(503))
 async def ready(services: AppServices) -> Readiness:
     """Are the model and the index loaded? 503 until they are."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from asr.decoding import DecodingOptions
 from asr.transcript import Transcript
 from search.voice_query import VoiceResults, find
+from server.admission import Place
 from server.errors import ApiError, busy
 from server.ids import new_id
 from server.routes import AppServices
@@ -107,8 +108,8 @@ def decoding_options(services: Services, model: str | None, language: str | None
 async def _answer(services: Services, data: bytes, options: DecodingOptions, limit: int) -> VoiceSearchAnswer:
     started = time.monotonic()
     try:
-        async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
-            transcript = await _recognise(services, data, options)
+        async with services.admission.place() as place, asyncio.timeout(services.settings.answer_timeout):
+            transcript = await _recognise(services, data, options, place)
             searching = time.monotonic()
             found = await services.in_search_thread(find, transcript.text, services.index, limit)
     except TimeoutError:
@@ -125,25 +126,16 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
     return _body(services.transcriber.name, transcript, found, timings)
 
 
-async def _recognise(services: Services, data: bytes, options: DecodingOptions) -> Transcript:
+async def _recognise(services: Services, data: bytes, options: DecodingOptions, place: Place) -> Transcript:
     transcriber = services.transcriber
     prepared = await services.in_audio_thread(transcriber.prepare, data)
     if not prepared.windows:
         return transcriber.assemble(prepared, options, None)
-    future = transcriber.engine.submit(prepared.windows, options)
-    try:
-        clip = await asyncio.wrap_future(future)
-    except asyncio.CancelledError:
-        if future.cancelled() and not _is_being_cancelled():
-            raise busy("The server is shutting down. Try again in a moment.", 5, code="shutting_down") from None
-        raise
-    return transcriber.assemble(prepared, options, clip)
-
-
-def _is_being_cancelled() -> bool:
-    """Whether this very task is, rather than the work it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    place.windows = len(prepared.windows)
+    clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
+    transcript = transcriber.assemble(prepared, options, clip)
+    services.admission.learn(transcript.timings.encode + transcript.timings.decode, place.windows)
+    return transcript
 
 
 async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:

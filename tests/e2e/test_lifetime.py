@@ -2,17 +2,19 @@
 
 import contextlib
 import signal
+import socket
 import subprocess
 import threading
 from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
 from asr.audio import Samples
 from tests.asr.recordings import with_sndfile
 from tests.e2e.conftest import PROGRAMS, Server, StartServer
-from tests.e2e.test_load import wait_until
+from tests.e2e.test_load import connect, wait_until
 
 
 def ask_in_thread(server: Server, data: bytes) -> tuple[threading.Thread, list[httpx.Response]]:
@@ -45,6 +47,68 @@ def test_sigterm_does_not_wait_beyond_its_deadline(start_server: StartServer, sp
         assert server.stop(signal.SIGTERM) == 0
         thread.join(60)
         assert [response.status_code for response in responses] == [503]
+        assert responses[0].json()["error"]["code"] == "shutting_down"
+
+
+HALF_A_CLIP = (
+    b"POST /v1/voice-search HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+)
+HALF_A_DOCUMENT = b"PUT /v1/documents HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n["
+
+
+def test_what_waits_at_the_deadline_is_answered_503(start_server: StartServer, speech: Samples) -> None:
+    """A half-sent upload once got a plain-text 500; only what the model worked on was answered."""
+    settings = {"max_queue": 1, "queue_wait": 60, "shutdown_timeout": 1}
+    with start_server(model="tiny.en", sample_catalogue="false", **settings) as server:
+        long = with_sndfile(np.tile(speech, 36), "FLAC")
+        asked = [ask_in_thread(server, long) for _ in range(2)]
+        wait_until(lambda: server.metric("sayseek_queue_depth") == 2)
+        uploading = [connect(server, HALF_A_CLIP), connect(server, HALF_A_DOCUMENT)]
+        httpx.get(f"{server.address}/healthz")  # what was sent before has been read by then
+        assert server.stop(signal.SIGTERM) == 0
+        for connection in uploading:
+            answer = whole_answer(connection)
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"retry-after: 5" in answer
+            assert b'"code":"shutting_down"' in answer
+        for thread, responses in asked:
+            thread.join(60)
+            assert [response.json()["error"]["code"] for response in responses] == ["shutting_down"]
+        assert "Traceback" not in "".join(server.log)
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    with connection:
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_a_second_ctrl_c_gives_up_at_once_and_in_order(start_server: StartServer, speech: Samples) -> None:
+    with start_server(model="tiny.en", sample_catalogue="false", shutdown_timeout=600) as server:
+        thread, responses = ask_in_thread(server, with_sndfile(np.tile(speech, 36), "FLAC"))
+        wait_until(lambda: server.metric("sayseek_queue_depth") == 1)
+        uploading = connect(server, HALF_A_CLIP)
+        idle = connect(server, b"")
+        server.process.send_signal(signal.SIGINT)
+        assert whole_answer(idle) == b""  # the first has been obeyed
+        assert server.stop(signal.SIGINT) == 0
+        assert whole_answer(uploading).startswith(b"HTTP/1.1 503")
+        thread.join(60)
+        assert len(responses) == 1
+        assert "Traceback" not in "".join(server.log)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_obeyed_before_anything_is_loaded(tmp_path: Path, how: signal.Signals) -> None:
+    """While torch was imported, SIGTERM ended the process with -15 and Ctrl-C with a traceback."""
+    process = subprocess.Popen(
+        [PROGRAMS / "sayseek-server", "serve", "--port", "0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    assert "Starting Sayseek" in process.stderr.readline()
+    process.send_signal(how)
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
 
 
 def test_sigterm_is_obeyed_while_the_model_loads(tmp_path: Path) -> None:
@@ -59,6 +123,7 @@ def test_sigterm_is_obeyed_while_the_model_loads(tmp_path: Path) -> None:
 
 
 def test_what_is_said_to_try_can_be_run(server: Server) -> None:
+    wait_until(lambda: any("/docs in a browser" in line for line in server.log))
     line = next(line for line in server.log if " ask --server " in line)
     assert Path(line.split()[0]).name == "sayseek"
     assert "curl -F file=@samples/hotels-in-reykjavik.flac" in "".join(server.log)

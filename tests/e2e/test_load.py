@@ -3,10 +3,12 @@
 import asyncio
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 from asr.audio import Samples, decode_audio
@@ -102,14 +104,48 @@ def test_a_client_that_leaves_is_dropped(server: Server, speech: Samples) -> Non
     wait_until(lambda: server.metric("sayseek_queue_depth") == 0)
 
 
+def test_clients_that_vanish_leave_nothing_behind(start_server: StartServer, speech: Samples) -> None:
+    with start_server(model="tiny.en", sample_catalogue="false") as server:
+        form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--x--\r\n'
+        body = form % with_sndfile(speech, "FLAC")
+        upload = (
+            b"POST /v1/voice-search HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n%b" % (len(body), body)
+        )
+        half_documents = b"PUT /v1/documents HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n["
+        for sent in (upload[:40], upload[:1000], upload, half_documents) * 10:
+            connect(server, sent).close()
+        wait_until(lambda: server.metric('sayseek_requests_total{method="PUT"') == 10)
+        wait_until(lambda: server.metric('sayseek_requests_total{method="POST"') == 20)
+        assert server.metric("sayseek_queue_depth") == 0
+        assert server.metric('sayseek_errors_total{code="internal_error"') == 0
+        assert "Traceback" not in "".join(server.log)
+
+
+def test_silent_connections_keep_nobody_out(start_server: StartServer) -> None:
+    """A thousand of them took every file descriptor; /healthz hung and the log grew by megabytes a second."""
+    with start_server(model="tiny.en", sample_catalogue="false", max_connections=20) as server, ExitStack() as silent:
+        for i in range(100):
+            silent.enter_context(connect(server, b"GET /" if i % 2 else b""))
+        assert httpx.get(f"{server.address}/healthz").status_code == 200
+        assert psutil.Process(server.process.pid).num_fds() < 60
+        assert "out of system resource" not in "".join(server.log)
+
+
+def connect(server: Server, sent: bytes) -> socket.socket:
+    url = httpx.URL(server.address)
+    connection = socket.create_connection((url.host, url.port), timeout=60)
+    connection.sendall(sent)
+    return connection
+
+
 def test_an_upload_that_never_ends_is_given_up(start_server: StartServer) -> None:
     with start_server(model="tiny.en", upload_timeout=0.5) as server:
-        url = httpx.URL(server.address)
-        with socket.create_connection((url.host, url.port), timeout=30) as connection:
-            connection.sendall(
-                b"POST /v1/voice-search HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
-                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
-            )
+        upload = (
+            b"POST /v1/voice-search HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
+        with connect(server, upload) as connection:
             answer = b"".join(iter(lambda: connection.recv(65_536), b""))
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"upload_timeout" in answer

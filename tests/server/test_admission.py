@@ -1,6 +1,8 @@
 """Who is let in, who waits, and who is told to come back."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -96,18 +98,32 @@ def test_a_client_that_leaves_gives_its_place_back() -> None:
     asyncio.run(scenario())
 
 
-def test_the_time_to_come_back_grows_with_the_work_ahead() -> None:
-    async def refused_after(places: int) -> int:
-        admission = Admission(max_places=places, max_wait=0.01)
-        admission.seconds_per_clip = 2.0
-        done = asyncio.Event()
-        tasks = [asyncio.create_task(hold(admission, done)) for _ in range(places)]
-        await settle()
+async def told_to_come_back_after(admission: Admission, windows: Sequence[int]) -> int:
+    """The seconds that a refused client is told while clips of so many windows hold all the places."""
+    async with AsyncExitStack() as places:
+        for count in windows:
+            (await places.enter_async_context(admission.place())).windows = count
         with pytest.raises(ApiError) as refusal:
             async with admission.place():
                 pass
-        done.set()
-        await asyncio.gather(*tasks)
-        return int(refusal.value.headers["Retry-After"])
+    return int(refusal.value.headers["Retry-After"])
 
-    assert asyncio.run(refused_after(16)) > asyncio.run(refused_after(2))
+
+def test_the_time_to_come_back_grows_with_the_work_ahead() -> None:
+    def told(windows: Sequence[int]) -> int:
+        admission = Admission(max_places=len(windows), max_wait=0.01)
+        admission.seconds_per_window = 2.0
+        return asyncio.run(told_to_come_back_after(admission, windows))
+
+    assert told([1] * 2) == 2
+    assert told([1] * 16) == 16
+    assert told([1] * 15 + [5]) == 20
+
+
+def test_one_long_clip_does_not_send_everybody_away_for_minutes() -> None:
+    """It was learned whole: after two minutes of speech, queries that take half a second each were thought to too."""
+    admission = Admission(max_places=64, max_wait=0.01)
+    for _ in range(100):
+        admission.learn(0.5, windows=1)
+    admission.learn(10.0, windows=5)
+    assert asyncio.run(told_to_come_back_after(admission, [1] * 64)) <= 21

@@ -86,7 +86,7 @@ def test_malformed_forms_are_refused(client: TestClient) -> None:
     ):
         response = client.post("/v1/voice-search", content=body, headers={"content-type": content_type})
         assert response.status_code == 400, response.text
-        assert "error" in response.json()
+        assert response.json()["error"]["code"] == "invalid_request"
 
 
 def test_a_body_of_unknown_length_is_held_to_the_limit(client: TestClient) -> None:
@@ -167,6 +167,38 @@ def test_operations(client: TestClient, reykjavik: bytes) -> None:
 def test_addresses_and_methods_that_do_not_exist(client: TestClient) -> None:
     assert_error(client.get("/v2/nothing"), 404, "not_found")
     assert_error(client.delete("/v1/search"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v1/documents/1", "GET, DELETE"),
+        ("GET", "/v1/documents", "PUT"),
+        ("GET", "/v1/voice-search", "POST"),
+        ("BREW", "/healthz", "GET, HEAD"),
+        ("POST", "/static-offline-docs/swagger-ui.css", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_taken_is_told_which_are(client: TestClient, method: str, path: str, allowed: str) -> None:
+    """Only the first route of an address was named: GET alone for a document, which can be deleted too."""
+    response = client.request(method, path)
+    assert_error(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_load_balancers_may_ask_with_head(client: TestClient, path: str) -> None:
+    assert client.head(path).status_code == 200
+
+
+def test_messages_stay_short_whatever_they_quote(client: TestClient, reykjavik: bytes) -> None:
+    """Whatever was sent as the model came back whole in the message, up to a megabyte."""
+    long = "x" * 900_000
+    model = assert_error(ask(client, reykjavik, model=long), 404, "model_not_found", "model")
+    assert model.endswith("'tiny.en' is.")
+    language = assert_error(ask(client, reykjavik, language=long), 400, "unknown_language", "language")
+    document = assert_error(client.get(f"/v1/documents/{long[:60_000]}"), 404, "document_not_found", "id")
+    assert max(map(len, (model, language, document))) < 1_100
 
 
 def test_every_field_is_documented_with_an_example(client: TestClient) -> None:
