@@ -84,8 +84,8 @@ def is_readable(recording: Path | BinaryIO) -> bool:
     """
     with _opened(recording) as file:
         try:
-            soundfile.SoundFile(file).close()
-        except (soundfile.LibsndfileError, TypeError):  # TypeError: it wants to be told more of a file named .raw
+            soundfile.SoundFile(file, closefd=False).close()
+        except soundfile.LibsndfileError:
             return False
     return True
 
@@ -103,7 +103,7 @@ def utterances(recording: Path | BinaryIO, options: EndpointerOptions = DEFAULT_
 
 def _blocks(recording: Path | BinaryIO) -> Iterator[Samples]:
     """The recording as 16 kHz mono, a few seconds at a time."""
-    with _opened(recording) as file, _translated_errors(), soundfile.SoundFile(file) as sound:
+    with _opened(recording) as file, _translated_errors(), soundfile.SoundFile(file, closefd=False) as sound:
         resampler = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, num_channels=1, dtype="float32")
         for block in sound.blocks(BLOCK_SECONDS * sound.samplerate, dtype="float32", always_2d=True):
             yield _pcm16(resampler.resample_chunk(block.mean(axis=1)))
@@ -119,11 +119,14 @@ def _pcm16(samples: npt.NDArray[np.float32]) -> Samples:
 
 
 @contextmanager
-def _opened(recording: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """The recording as a file at its beginning; one that was handed over open stays open."""
+def _opened(recording: Path | BinaryIO) -> Iterator[int | BinaryIO]:
+    """The recording at its beginning, as soundfile takes it; one that was handed over open stays open.
+
+    Of a file it gets the descriptor: it neither judges by a name, nor prints a traceback where reading fails.
+    """
     if isinstance(recording, Path):
         with recording.open("rb") as file:
-            yield file
+            yield file.fileno()
     else:
         recording.seek(0)
         yield recording
