@@ -13,7 +13,7 @@ from typing import BinaryIO
 from clients.answers import VoiceSearchAnswer
 from clients.client import Client
 from clients.errors import SayseekError, UnreadableRecording
-from clients.utterances import is_readable, utterances
+from clients.utterances import as_flac, is_readable, utterances
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 1 << 20
@@ -122,7 +122,7 @@ def _pieces(file: str, whole: bool) -> Iterator[Piece]:
         yield Piece(name, _content(recording))
         return
     for utterance in utterances(recording):
-        yield Piece(f"{Path(name).stem}.flac", utterance.encoded(), True, utterance.start, utterance.end)
+        yield Piece(f"{Path(name).stem}.flac", as_flac(utterance.samples), True, utterance.start, utterance.end)
 
 
 def _recording(file: str) -> Path | BinaryIO:
