@@ -3,6 +3,7 @@
 import builtins
 from collections import abc
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -100,7 +101,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if isinstance(kind, type) and type(value) is kind:
         return value
     if kind is float and type(value) is int:
-        return float(value)
+        with suppress(OverflowError):
+            return float(value)
     raise MalformedAnswer(f"{where} is {value!r:.80}: not what a Sayseek server says there.")
 
 

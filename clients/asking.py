@@ -12,10 +12,12 @@ from typing import BinaryIO
 
 from clients.answers import VoiceSearchAnswer
 from clients.client import Client
-from clients.errors import SayseekError
-from clients.utterances import is_readable, utterances
+from clients.errors import SayseekError, UnreadableRecording
+from clients.utterances import as_flac, is_readable, utterances
 
 STANDARD_INPUT = "-"
+BLOCK_BYTES = 1 << 20
+LARGEST_BYTES = 1_000_000_000  # that are held in memory; a pipe may never end
 
 
 @dataclass(frozen=True)
@@ -120,19 +122,38 @@ def _pieces(file: str, whole: bool) -> Iterator[Piece]:
         yield Piece(name, _content(recording))
         return
     for utterance in utterances(recording):
-        yield Piece(f"{Path(name).stem}.flac", utterance.encoded(), True, utterance.start, utterance.end)
+        yield Piece(f"{Path(name).stem}.flac", as_flac(utterance.samples), True, utterance.start, utterance.end)
 
 
 def _recording(file: str) -> Path | BinaryIO:
     """The recording as something that can be read twice, which standard input and pipes cannot."""
     if file == STANDARD_INPUT:
-        return io.BytesIO(sys.stdin.buffer.read())
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
+        return _in_memory(sys.stdin.buffer)
     path = Path(file)
-    return path if path.is_file() else io.BytesIO(path.read_bytes())
+    return path if path.is_file() else _read(path)
 
 
 def _content(recording: Path | BinaryIO) -> bytes:
     if isinstance(recording, Path):
-        return recording.read_bytes()
+        return _read(recording).getvalue()
     recording.seek(0)
     return recording.read()
+
+
+def _read(path: Path) -> io.BytesIO:
+    with path.open("rb") as file:
+        return _in_memory(file)
+
+
+def _in_memory(file: BinaryIO) -> io.BytesIO:
+    content = io.BytesIO()
+    while block := file.read(BLOCK_BYTES):
+        content.write(block)
+        if content.tell() > LARGEST_BYTES:
+            raise UnreadableRecording(
+                f"More than {LARGEST_BYTES:,} bytes can neither be sent nor taken from a pipe. "
+                "Files that are wav, flac, ogg or mp3 are cut here and may be of any length."
+            )
+    return content

@@ -1,5 +1,6 @@
 """The `sayseek` command: ask a server about spoken queries in files."""
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -10,10 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from clients.asking import Outcome, Question, ask_files
+from clients.asking import STANDARD_INPUT, Outcome, Question, ask_files
 from clients.client import TIMEOUT_SECONDS, Client
 from clients.errors import Busy, NotAuthorized, ServerUnreachable
 from clients.printing import JsonPrinter, Printer, TextPrinter
+from clients.protocol import LONGEST_TIMEOUT_SECONDS
 from sayseek import __version__
 
 FILES_WITHOUT_BAR = 3
@@ -37,11 +39,24 @@ class ExitCode(IntEnum):
 def main() -> None:
     """The entry point of the `sayseek` command."""
     try:
+        _check_output()
         app()
     except KeyboardInterrupt:
         _leave(ExitCode.INTERRUPTED)
     except SystemExit as exc:
         _leave(exc.code if isinstance(exc.code, int) else 0)
+    except OSError as exc:  # files and the network have their own: this one came from printing
+        with suppress(OSError):
+            typer.echo(f"The answers cannot be printed: {exc.strerror or exc}.", err=True)
+        _leave(ExitCode.SOME_FAILED)
+
+
+def _check_output() -> None:
+    """Makes standard output print what its encoding does not have as `?`. Raises `OSError` where it is closed."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _leave(status: int) -> NoReturn:
@@ -49,8 +64,10 @@ def _leave(status: int) -> NoReturn:
 
     Python's own way out would stop them inside the resampler's C++, which aborts the process.
     """
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            if stream is not None:
+                stream.flush()
     os._exit(status)
 
 
@@ -82,7 +99,9 @@ def ask(
     model: Annotated[str | None, typer.Option(metavar="NAME", help="The model to ask.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files in work at once.")] = 4,
     whole: Annotated[bool, typer.Option("--whole", help="Send files as they are; do not cut out speech.")] = False,
-    timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="For each answer.")] = TIMEOUT_SECONDS,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=LONGEST_TIMEOUT_SECONDS, metavar="SECONDS", help="For each answer.")
+    ] = TIMEOUT_SECONDS,
     api_key: Annotated[
         str | None, typer.Option(envvar="SAYSEEK_API_KEY", show_envvar=True, metavar="KEY", help="The server's key.")
     ] = None,
@@ -91,12 +110,14 @@ def ask(
 
     Exit status:
     0: all were answered
-    1: some could not be read, or were refused
+    1: some could not be read, were refused, or could not be printed
     2: wrong usage
     3: no server answers
     4: the server stayed busy
     130: interrupted
     """
+    if files.count(STANDARD_INPUT) > 1:
+        raise typer.BadParameter("standard input (-) can be read only once")
     question = Question(model, language, limit, whole)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     printer = JsonPrinter(console) if as_json else TextPrinter(console, errors, several_files=len(files) > 1)

@@ -14,7 +14,7 @@ import httpx
 
 from clients import protocol
 from clients.answers import SearchAnswer, VoiceSearchAnswer
-from clients.errors import SayseekError, translated_errors
+from clients.errors import SayseekError, translated_errors, translated_setup_errors
 from clients.protocol import Audio, Call
 from clients.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, RetryOptions
 
@@ -39,7 +39,8 @@ class Client:
         timeout: float = TIMEOUT_SECONDS,
         retry: RetryOptions = DEFAULT_RETRIES,
     ) -> None:
-        self._http = httpx.Client(**protocol.connection(base_url, api_key, timeout))
+        with translated_setup_errors():
+            self._http = httpx.Client(**protocol.connection(base_url, api_key, timeout))
         self._retry = retry
 
     def voice_search(
@@ -118,7 +119,8 @@ class AsyncClient:
         timeout: float = TIMEOUT_SECONDS,
         retry: RetryOptions = DEFAULT_RETRIES,
     ) -> None:
-        self._http = httpx.AsyncClient(**protocol.connection(base_url, api_key, timeout))
+        with translated_setup_errors():
+            self._http = httpx.AsyncClient(**protocol.connection(base_url, api_key, timeout))
         self._retry = retry
 
     async def voice_search(

@@ -100,6 +100,15 @@ def translated_errors(server: str) -> Iterator[None]:
         raise MalformedAnswer(f"{server} does not answer as a Sayseek server does: {exc}.") from exc
 
 
+@contextmanager
+def translated_setup_errors() -> Iterator[None]:
+    """What httpx finds wrong with proxies and certificates, which it takes from the environment, as `ValueError`."""
+    try:
+        yield
+    except (httpx.InvalidURL, ImportError, OSError) as exc:
+        raise ValueError(f"the environment names a proxy or certificates that cannot be used: {exc}") from exc
+
+
 def error_from(response: httpx.Response) -> ServerError:
     """The error that an answer other than 2xx stands for; copes with bodies a proxy in between may send."""
     detail = _error_detail(response)
@@ -122,7 +131,7 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
@@ -142,7 +151,7 @@ def _kind_of(status: int) -> type[ServerError]:
 def _error_detail(response: httpx.Response) -> Mapping[str, Any]:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     detail = body.get("error") if isinstance(body, dict) else None
     return detail if isinstance(detail, dict) else {}

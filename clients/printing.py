@@ -1,7 +1,7 @@
 """Outcomes on the terminal: for people, or as one JSON object a line."""
 
 import json
-from dataclasses import asdict
+import os
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -26,9 +26,10 @@ class JsonPrinter:
 
     def __init__(self, console: Console) -> None:
         self._file = console.file
+        self._only_ascii = not console.encoding.startswith("utf")
 
     def show(self, outcome: Outcome) -> None:
-        self._file.write(json.dumps(_record(outcome), ensure_ascii=False) + "\n")
+        self._file.write(_json_line(_record(outcome), self._only_ascii))
         self._file.flush()
 
 
@@ -43,10 +44,11 @@ class TextPrinter:
 
     def show(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self._errors.print(Text(f"{outcome.file}: {what_to_do(outcome.error)}", style="red"), soft_wrap=True)
+            message = f"{_shown_name(outcome.file)}: {_printable(what_to_do(outcome.error))}"
+            self._errors.print(Text(message, style="red"), soft_wrap=True)
             return
         if self._several_files and outcome.file != self._file:
-            self._console.print(Text(outcome.file, style="bold cyan"), soft_wrap=True)
+            self._console.print(Text(_shown_name(outcome.file), style="bold cyan"), soft_wrap=True)
         self._file = outcome.file
         self._console.print(_heard(outcome), soft_wrap=True)
         if outcome.answer is not None and outcome.answer.results:
@@ -72,14 +74,20 @@ def what_to_do(error: OSError | SayseekError) -> str:
 def _record(outcome: Outcome) -> dict[str, Any]:
     piece = outcome.piece
     record: dict[str, Any] = {
-        "file": outcome.file,
+        "file": _in_utf8(outcome.file),
         "start": piece.start if piece else None,
         "end": piece.end if piece else None,
         "cut": piece.cut if piece else False,
     }
     if outcome.error is not None:
         return record | {"error": _error_record(outcome.error)}
-    return record | {"answer": asdict(outcome.answer) if outcome.answer else None}
+    return record | {"answer": outcome.answer}
+
+
+def _json_line(record: dict[str, Any], only_ascii: bool) -> str:
+    """`record` as JSON; characters that would drive a terminal are escaped."""
+    line = json.dumps(record, ensure_ascii=only_ascii, default=vars)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) + "\n"
 
 
 def _error_record(error: OSError | SayseekError) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def _heard(outcome: Outcome) -> Text:
 
 def _nothing_heard(answer: VoiceSearchAnswer | None) -> str:
     reason = answer.quality.verdict.replace("_", " ") if answer and answer.quality.verdict != "ok" else "no speech"
-    return f"Nothing was heard ({reason})."
+    return f"Nothing was heard ({_printable(reason)})."
 
 
 def _table(results: tuple[Result, ...]) -> Table:
@@ -125,6 +133,17 @@ def _shortened(text: str) -> str:
 def _printable(text: str) -> str:
     """`text` on one line, and without the control characters that would drive the terminal."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _shown_name(file: str) -> str:
+    """A file's name on one line; what is not printable in it is escaped."""
+    name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in _in_utf8(file))
+    return name or "''"
+
+
+def _in_utf8(file: str) -> str:
+    """A file's name, which may hold any bytes: those that are not UTF-8 are escaped."""
+    return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
 def _clock(seconds: float) -> str:

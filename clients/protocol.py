@@ -4,6 +4,7 @@ Each function gives the `Call` for one of the server's resources.
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from clients.errors import Busy, MalformedAnswer, error_from
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 CONNECT_SECONDS = 5.0
+LONGEST_TIMEOUT_SECONDS = 86_400.0  # sockets cannot wait for ever
 BATCH_BYTES = 4_000_000  # of documents in one request: far below what servers and proxies refuse
 
 Audio = bytes | Path | str | BinaryIO
@@ -46,10 +48,10 @@ def connection(base_url: str | None, api_key: str | None, timeout: float) -> dic
     """What both of httpx's clients are made with.
 
     Without `base_url` or `api_key`, SAYSEEK_SERVER and SAYSEEK_API_KEY count. Raises `ValueError` for an address that
-    is not http(s), a key that does not fit a header, and a time-out that is not positive.
+    is not http(s), a key that does not fit a header, and a time-out that is not positive or longer than a day.
     """
-    if not timeout > 0:
-        raise ValueError(f"timeout is {timeout}: give seconds, more than 0")
+    if not 0 < timeout <= LONGEST_TIMEOUT_SECONDS:
+        raise ValueError(f"timeout is {timeout}: give seconds, more than 0 and at most {LONGEST_TIMEOUT_SECONDS:.0f}")
     key = (api_key or os.environ.get("SAYSEEK_API_KEY") or "").strip()
     if not key.isascii() or not key.isprintable():
         raise ValueError("the API key has characters that keys do not have: copy it again")
@@ -74,7 +76,7 @@ def voice_search(
     clip: Clip, model: str | None, language: str | None, limit: int | None, alternatives: int | None
 ) -> Call[VoiceSearchAnswer]:
     form = _given(model=model, language=language, limit=limit, alternatives=alternatives)
-    content = {"files": {"file": (clip.filename, clip.data)}, "data": form}
+    content = {"files": {"file": (_sendable(clip.filename), clip.data)}, "data": form}
     return Call("POST", "/v1/voice-search", lambda r: read_answer(VoiceSearchAnswer, _json(r)), content)
 
 
@@ -105,10 +107,14 @@ def ready() -> Call[bool]:
 def _server_url(address: str) -> httpx.URL:
     try:
         url = httpx.URL(address.strip())
-    except httpx.InvalidURL as exc:
-        raise ValueError(f"{address!r} is not an address: {exc}") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{address!r} is not a server's address: write it as http://localhost:8000")
+        url.raw_host.decode("ascii").encode("idna")  # as the socket will; it refuses what is no name
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError) as exc:
+        raise ValueError(f"{address!r:.200} is not an address: {exc}") from exc
+    if url.scheme not in ("http", "https") or not host or url.query or url.fragment:
+        raise ValueError(f"{address!r:.200} is not a server's address: write it as http://localhost:8000")
+    if not 0 < (url.port or 80) < 65_536:
+        raise ValueError(f"{address!r:.200} is not an address: ports go from 1 to 65535")
     return url
 
 
@@ -117,7 +123,12 @@ def _document_path(document_id: str) -> str:
 
 
 def _given(**values: str | int | None) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if value is not None}
+    return {name: _sendable(str(value)) for name, value in values.items() if value is not None}
+
+
+def _sendable(text: str) -> str:
+    """`text`, which may come from file names and arguments in no encoding, as UTF-8 can hold it."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _ndjson(documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
@@ -139,9 +150,17 @@ def _json(response: httpx.Response) -> Any:
     if not response.is_success:
         raise error_from(response)
     try:
-        return response.json()
-    except ValueError as exc:
+        return response.json(parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as exc:
         raise MalformedAnswer(f"{response.url} answered something that is not JSON: is it Sayseek?") from exc
+
+
+def _finite(number: str) -> float:
+    """JSON has no infinity and no NaN: they would not survive being printed again. Raises `ValueError`."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not a number in JSON")
+    return value
 
 
 def _count(response: httpx.Response, name: str) -> int:

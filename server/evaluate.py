@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from asr.audio import SAMPLE_RATE, AudioLimits, decode_audio
+from asr.audio import AudioLimits, decode_audio
 from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.catalogue import read_catalogue
@@ -28,9 +27,7 @@ from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import Figures, Heard, Span, figures
 from server.services import load_transcriber
 from server.settings import Settings
-from vad.detector import FRAME_SECONDS, SpeechDetector
-from vad.endpointer import Endpointer, EndpointerOptions, Event, UtteranceEnded
-from vad.frames import FrameCutter
+from vad.utterances import UtteranceCutter, pcm16
 
 
 class EvaluationError(Exception):
@@ -140,18 +137,8 @@ def _title(document_id: str, index: SearchIndex) -> str:
 def _segments(path: Path) -> list[Span]:
     """The utterances of a recording, as the edge would cut them: start and end in seconds."""
     samples = decode_audio(path.read_bytes(), AudioLimits(max_seconds=3600.0, max_decoding_seconds=60.0)).samples
-    detector = SpeechDetector(SAMPLE_RATE)
-    endpointer = Endpointer(EndpointerOptions(), FRAME_SECONDS)
-    pcm = np.round(samples * 32767).astype("<i2").tobytes()
-    events: list[Event] = []
-    for frame in FrameCutter(2 * detector.frame_samples).push(pcm):
-        events += endpointer.push(detector.is_speech(frame))
-    events += endpointer.flush()
-    return [
-        (round(event.start * FRAME_SECONDS, 3), round(event.end * FRAME_SECONDS, 3))
-        for event in events
-        if isinstance(event, UtteranceEnded)
-    ]
+    cutter = UtteranceCutter()
+    return [(utterance.start, utterance.end) for utterance in (*cutter.push(pcm16(samples)), *cutter.flush())]
 
 
 def _read_predictions(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[Heard]:

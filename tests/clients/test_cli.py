@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from tests.asr.recordings import with_ffmpeg
 from tests.clients.server import RESULT, FakeServer, Never, error, voice_answer
 
 COMMAND = [sys.executable, "-m", "clients.cli"]
 RATE = 16_000
+MISSING = "No such file or directory"
 
 
 def sayseek(*arguments: object, stdin: bytes = b"", **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -31,6 +32,17 @@ def sayseek(*arguments: object, stdin: bytes = b"", **environment: str) -> "subp
         check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def in_shell(line: str, server: FakeServer) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-c", f"{' '.join(COMMAND)} {line}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SAYSEEK_SERVER": server.url},
+        timeout=60,
+        check=False,
+    )
 
 
 def records(done: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
@@ -161,6 +173,76 @@ def test_what_was_found_cannot_drive_the_terminal(server: FakeServer, question: 
     assert max(map(len, output.splitlines())) <= 100
 
 
+def test_nothing_that_is_printed_can_drive_the_terminal(
+    server: FakeServer, question: Path, silence: Path, tmp_path: Path
+) -> None:
+    odd = silence.rename(tmp_path / "[b]a\x1b[2J\nb.wav")
+    server.answers += [
+        error(413, "bad \x1b]0;title\x07\nline"),
+        JSONResponse(voice_answer(text="", verdict="\x1b[2J\x9b2J")),
+        Response(json.dumps(voice_answer(text="\ud800 \u202e \x9b2J")), media_type="application/json"),
+    ]
+    files = [odd, question, question, question, f"{odd}.none"]
+    done = sayseek("ask", "--jobs", 1, "--server", server.url, *files)
+    assert done.stdout.splitlines()[:2] == [rf"{tmp_path}/[b]a\x1b[2J\nb.wav", "Nothing was heard (no speech)."]
+    assert done.stderr.splitlines()[1] == rf"{tmp_path}/[b]a\x1b[2J\nb.wav.none: cannot be read: {MISSING}."
+    assert all(c.isprintable() or c == "\n" for c in done.stdout + done.stderr)
+
+
+def test_what_is_printed_as_json_cannot_drive_the_terminal(server: FakeServer, question: Path) -> None:
+    text = "\ud800 \u202e \x9b2J \x7f Reykjavík"
+    server.answers.append(Response(json.dumps(voice_answer(text=text)), media_type="application/json"))
+    done = sayseek("ask", "--json", "--server", server.url, question)
+    assert done.stdout.removesuffix("\n").isprintable()
+    assert records(done)[0]["answer"]["transcript"]["text"] == text
+
+
+def test_a_name_in_no_encoding_is_shown_escaped_and_sent(server: FakeServer, question: Path, tmp_path: Path) -> None:
+    file = tmp_path / "caf\udce9.flac"
+    file.write_bytes(question.read_bytes())
+    missing = f"{tmp_path}/n\udcf6"
+    done = sayseek("ask", "--server", server.url, file, missing, question)
+    assert done.stdout.splitlines()[0] == rf"{tmp_path}/caf\xe9.flac"
+    assert done.stderr.strip() == rf"{tmp_path}/n\xf6: cannot be read: {MISSING}."
+    assert done.stdout.count("Hotels in Reykjavik") == 2
+    whole = sayseek("ask", "--json", "--whole", "--model", "m\udce9", "--server", server.url, file)
+    assert records(whole)[0]["file"] == rf"{tmp_path}/caf\xe9.flac"
+    names = {received.clip[1] for received in server.received if received.clip}
+    assert names == {r"caf\udce9.flac", question.name}
+    assert server.received[-1].form == {"model": r"m\udce9"}
+
+
+def test_a_terminal_that_has_only_ascii(server: FakeServer, question: Path) -> None:
+    done = sayseek("ask", "--server", server.url, question, PYTHONIOENCODING="ascii")
+    assert done.stdout.splitlines()[1].split()[1] == "Reykjav?k"
+    done = sayseek("ask", "--json", "--server", server.url, question, PYTHONIOENCODING="ascii")
+    assert records(done)[0]["answer"]["results"][0]["title"] == "Reykjavík"
+
+
+@pytest.mark.parametrize("arguments", ["ask {file}", "ask --json {file}", "--version", "--help"])
+@pytest.mark.parametrize(
+    ("output", "why"), [(">&-", "standard output is closed"), (">/dev/full", "No space left on device")]
+)
+def test_answers_that_cannot_be_printed_are_told(
+    server: FakeServer, question: Path, arguments: str, output: str, why: str
+) -> None:
+    done = in_shell(f"{arguments.format(file=question)} {output}", server)
+    assert done.stderr == f"The answers cannot be printed: {why}.\n"
+    assert done.returncode == 1
+
+
+def test_closed_standard_input_is_told(server: FakeServer, question: Path) -> None:
+    done = in_shell(f"ask - {question} <&-", server)
+    assert done.stderr == "-: cannot be read: standard input is closed.\n"
+    assert "Hotels in Reykjavik" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_file_whose_disk_fails_is_told_in_one_line(server: FakeServer) -> None:
+    done = sayseek("ask", "--server", server.url, "/proc/self/mem")
+    assert done.stderr.splitlines() == ["/proc/self/mem: cannot be read: Input/output error."]
+
+
 def test_a_file_that_fails_does_not_keep_the_others(server: FakeServer, question: Path, tmp_path: Path) -> None:
     server.answers.append(error(413, "The clip is too long. Send at most 300 s."))
     done = sayseek("ask", "--jobs", 1, "--server", server.url, question, tmp_path / "nowhere.wav", tmp_path, question)
@@ -168,7 +250,7 @@ def test_a_file_that_fails_does_not_keep_the_others(server: FakeServer, question
     assert "Hotels in Reykjavik" in done.stdout
     assert done.stderr.splitlines() == [
         f"{question}: The clip is too long. Send at most 300 s.",
-        f"{tmp_path / 'nowhere.wav'}: cannot be read: No such file or directory.",
+        f"{tmp_path / 'nowhere.wav'}: cannot be read: {MISSING}.",
         f"{tmp_path}: cannot be read: Is a directory.",
     ]
 
@@ -237,13 +319,30 @@ def test_a_slow_answer_is_given_up(server: FakeServer, question: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["ask"], ["ask", "--limit", "0", "x.wav"], ["ask", "--server", "localhost:8000", "x.wav"], ["ask", "--what"]],
+    [
+        ["ask"],
+        ["ask", "--limit", "0", "x.wav"],
+        ["ask", "--server", "localhost:8000", "x.wav"],
+        ["ask", "--what"],
+        ["ask", "-", "-"],
+        *(["ask", "--timeout", seconds, "x.wav"] for seconds in ("inf", "nan", "0", "-1", "1e300")),
+    ],
 )
 def test_wrong_usage(arguments: list[str]) -> None:
     done = sayseek(*arguments)
     assert done.returncode == 2
     assert "Usage: " in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HTTP_PROXY", "http://a:b"), ("SSL_CERT_FILE", "/nowhere")],
+)
+def test_an_environment_that_cannot_be_used_is_told(name: str, value: str) -> None:
+    done = sayseek("ask", "x.wav", **{name: value})
+    assert done.returncode == 2
+    assert "names a proxy or certificates" in done.stderr
 
 
 def test_the_version() -> None:

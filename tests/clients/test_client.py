@@ -200,7 +200,8 @@ def test_a_failure_of_the_server_is_no_fault_of_the_request(client: Client, serv
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>Bad gateway</html>", b"[1]", b'{"error": "odd"}', b'{"error": {"message": 5}}', b"\xff\xfe"]
+    "body",
+    [b"<html>Bad</html>", b"[1]", b'{"error": "odd"}', b'{"error": {"message": 5}}', b"\xff\xfe", b"[" * 100_000],
 )
 def test_errors_from_whatever_is_in_between_are_told_by_status(client: Client, server: FakeServer, body: bytes) -> None:
     server.answers.append(Response(body, 502))
@@ -214,7 +215,21 @@ def test_a_redirect_says_where_to(client: Client, server: FakeServer) -> None:
         client.search("x")
 
 
-@pytest.mark.parametrize("body", [b"<html>Welcome to nginx</html>", b"", b"[]", b'{"query": "x"}', b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Welcome to nginx</html>",
+        b"",
+        b"[]",
+        b'{"query": "x"}',
+        b"{}",
+        b"[" * 100_000,
+        b'{"query": "x", "results": [], "timings": {"total_ms": NaN}}',
+        b'{"query": "x", "results": [], "timings": {"total_ms": 1e999}}',
+        b'{"query": "x", "results": [], "timings": {"total_ms": 1%s}}' % (b"0" * 400),
+    ],
+    ids=range(9),
+)
 def test_a_success_that_is_no_answer_is_told(client: Client, server: FakeServer, body: bytes) -> None:
     server.answers.append(Response(body))
     with pytest.raises(MalformedAnswer, match="Sayseek"):
@@ -250,7 +265,14 @@ def test_a_slow_answer_is_given_up_and_not_asked_for_again(connect: Callable[...
         ({"base_url": "localhost:8000"}, "write it as http://localhost:8000"),
         ({"base_url": "ftp://localhost"}, "write it as http://localhost:8000"),
         ({"base_url": "http://[::1"}, "is not an address"),
-        ({"timeout": 0}, "more than 0"),
+        ({"base_url": "http://localhost:8000?model=base"}, "write it as http://localhost:8000"),
+        ({"base_url": "http://a..b"}, "is not an address"),
+        ({"base_url": "http://xn--a"}, "is not an address"),
+        ({"base_url": f"http://{'a' * 64}"}, "is not an address"),
+        ({"base_url": "http://localhost:65536"}, "from 1 to 65535"),
+        ({"timeout": 0}, "more than 0 and at most 86400"),
+        ({"timeout": float("nan")}, "more than 0 and at most 86400"),
+        ({"timeout": float("inf")}, "more than 0 and at most 86400"),
         ({"api_key": "se\ncret"}, "copy it again"),
         ({"api_key": "schlüssel"}, "copy it again"),
     ],

@@ -79,6 +79,7 @@ def test_options_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> No
         ("Sat, 01 Jan 2000 00:00:10 -0000", 10),
         ("soon", None),
         ("-3", None),
+        ("Sat, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         ("²", None),
         ("", None),
     ],

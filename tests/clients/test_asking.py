@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from clients.asking import Question, ask_file
+from clients.client import Client
+from clients.errors import UnreadableRecording
+from tests.clients.server import FakeServer
+
+
+@pytest.mark.parametrize("content", [None, bytes(2000)], ids=["a pipe without end", "a file that is not cut here"])
+def test_more_than_fits_in_memory_is_refused(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    """Reading it to its end filled the memory."""
+    monkeypatch.setattr("clients.asking.LARGEST_BYTES", 1000)
+    file = Path("/dev/zero")
+    if content:
+        file = tmp_path / "large.webm"
+        file.write_bytes(content)
+    with Client(server.url) as client:
+        (outcome,) = ask_file(client, str(file), Question())
+    assert isinstance(outcome.error, UnreadableRecording)
+    assert "More than 1,000 bytes" in str(outcome.error)
+    assert server.received == []
