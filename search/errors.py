@@ -10,13 +10,15 @@ class SearchError(Exception):
 class InvalidDocument(SearchError):
     """A record is not a document; the message says which one and how to mend it.
 
-    `problem` is the message without the position; `position` counts the records of one request from 1.
+    `problem` is the message without the position; `position` counts the records of one request from 1, and `line`
+    the lines of what they were read from.
     """
 
-    def __init__(self, problem: str, position: int | None = None) -> None:
+    def __init__(self, problem: str, position: int | None = None, line: int | None = None) -> None:
         super().__init__(problem if position is None else f"document {position}: {problem}")
         self.problem = problem
         self.position = position
+        self.line = line
 
 
 class CatalogueError(SearchError):

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from search.catalogue import MAX_LINE_BYTES, read_catalogue
+from search.catalogue import read_catalogue
 from search.document import Document
 from search.errors import CatalogueError
+from search.json_records import MAX_RECORD_BYTES
 
 REYKJAVIK = Document(id="1", title="Reykjavík", body="Capital of Iceland", fields={"country": "Iceland"})
 SKOPJE = Document(id="2", title="Скопје", body='A "city", in Macedonia\nwith lines', fields={"country": "Macedonia"})
@@ -71,8 +72,8 @@ def test_empty_array_has_no_documents(tmp_path: Path) -> None:
         ("c.jsonl", '{"id": 1, "title": "a"}\n["b"]\n', "c.jsonl, line 2: this is not a JSON object"),
         ("c.jsonl", b'{"id": 1, "title": "a"}\n{"id": 2, "title": "\xe9"}\n', "c.jsonl, line 2: not UTF-8"),
         ("c.jsonl", '{"id": 1, "title": "a", "x": NaN}', "c.jsonl, line 1: it holds NaN"),
-        ("c.jsonl", '{"id": 1, "title": ' + "[" * 100_000, "c.jsonl, line 1: nested too deeply"),
-        ("c.jsonl", '{"id": 1, "title": "' + "a" * MAX_LINE_BYTES, "c.jsonl, line 1: longer than"),
+        ("c.jsonl", '{"id": 1, "title": ' + "[" * 100_000, "c.jsonl, line 1: its fields are nested more than"),
+        ("c.jsonl", '{"id": 1, "title": "' + "a" * MAX_RECORD_BYTES, "c.jsonl, line 1: longer than"),
         ("c.json", '[\n{"id": 1, "title": "a"},\n\n{"id": 2}]', 'c.json, line 4: "title" is missing'),
         ("c.json", '[\n{"id": 1, "title": "a"}\n{"id": 2, "title": "b"}]', 'c.json, line 2: after this record, ","'),
         ("c.json", '[\n{"id": 1, "title": "a"},\n{"id": 2, oops}]', "c.json, line 3: not JSON"),
@@ -80,7 +81,7 @@ def test_empty_array_has_no_documents(tmp_path: Path) -> None:
         ("c.json", '[{"id": 1, "title": "a"},', 'c.json: the array must end with "]"'),
         ("c.json", '[{"id": 1, "title": "a"}] {}', 'c.json: the array must end with "]"'),
         ("c.json", b'[{"id": 1,\n "title": "\xe9"}]', "c.json, line 2: not UTF-8"),
-        ("c.json", "[" * 100_000, "c.json, line 1: nested too deeply"),
+        ("c.json", "[" * 100_000, "c.json, line 1: its fields are nested more than"),
         ("c.csv", "name,title\n1,a\n", 'c.csv, line 1: no column is called "id"'),
         ("c.jsonl", '{"id": 1, "title": "a", "x": ' + "9" * 5000 + "}", "c.jsonl, line 1: not JSON that can be read"),
         ("c.csv", ",,\n;\n", 'c.csv, line 2: no column is called "id"'),

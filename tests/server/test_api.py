@@ -128,14 +128,14 @@ def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
     ("body", "said"),
     [
         (b"", "empty"),
-        (b"[{]", "not valid JSON"),
+        (b"[{]", "not JSON"),
         (b'{"id": "1", "title": "ok"}\n{"id": "2"}', "document 2"),
         (b'[{"id": "1", "title": ""}]', "title"),
         (b'["text"]', "document 1"),
         (b'[{"id": "a\\n", "title": "b"}]', "line breaks"),
         (b'[{"id": "..", "title": "b"}]', '".."'),
         (b"\xff\xfe\x00", "UTF-8"),
-        (b"[" * 100_000, "JSON"),
+        (b"[" * 100_000, "nested"),
         (b'[{"id": "1", "title": "x", "n": NaN}]', "document 1"),
         (b'[{"id": "1", "title": "x", "n": ' + b"[" * 300 + b"]" * 300 + b"}]", "nested"),
     ],
@@ -145,6 +145,15 @@ def test_bad_documents_are_refused_whole(client: TestClient, body: bytes, said: 
     response = client.put("/v1/documents", content=body)
     assert said in assert_error(response, 400, "invalid_document", "documents")
     assert client.get("/readyz").json()["documents"] == before
+
+
+@pytest.mark.parametrize("depth", [33, 330, 490, 984, 985, 986, 1000, 100_000])
+@pytest.mark.parametrize("where", ["%s", "[%s]", '{"id": "1", "title": "x", "n": %s}', '[{"id": "1", "aliases": %s}]'])
+def test_nesting_of_any_depth_is_an_invalid_document(client: TestClient, depth: int, where: str) -> None:
+    """About 985 lists passed the parser, and what looked at them next failed: 500."""
+    for nested in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        response = client.put("/v1/documents", content=where % nested)
+        assert_error(response, 400, "invalid_document", "documents")
 
 
 def test_operations(client: TestClient, reykjavik: bytes) -> None:
