@@ -3,5 +3,5 @@
 Read in the order the data flows: `audio` (bytes to samples), `quality` (is there anything to recognise), `windows`
 (long audio in pieces), `features` (samples to log-mel), `model` (the Whisper network), `checkpoints` and `weights/`
 (where its weights come from), `tokenizer` and `decoding` (encoded audio to hypotheses), `engine` (the thread that owns
-the model), `invention` (was it really said), `transcriber` (all of it in one call) and `transcript` (what comes out).
+the model), `languages` (what it may be spoken to in), `invention` (was it really said), `transcriber` (all of it in one call) and `transcript` (what comes out).
 """
