@@ -43,7 +43,7 @@ def test_a_wrong_setting_ends_the_program_and_names_its_flag(flag: str, value: s
 
 def test_the_languages_that_may_be_named_are_whispers(base: Checkpoint) -> None:
     """The check needs no model; large-v3 added Cantonese to what the packaged model knows."""
-    assert LANGUAGES == {*base.tokenizer.languages, "yue"}
+    assert {*base.tokenizer.languages, "yue"} == LANGUAGES
 
 
 def test_every_setting_has_a_flag_that_is_described() -> None:
