@@ -32,8 +32,20 @@ class CatalogueError(SearchError):
 
 
 class IndexBusy(SearchError):
-    """Someone else is writing to the index and did not finish in time: try again."""
+    """Someone else is writing to the index and did not finish in time: try again.
+
+    The message names the index's folder, for the owner; `reason` leaves it out, for those who only ask.
+    """
+
+    reason = "another writer has the index; try again when it is done"
 
 
 class IndexUnavailable(SearchError):
-    """The index cannot be opened or used; the message says what to do about it."""
+    """The index cannot be opened or used; the message names its folder and says what to do about it.
+
+    `reason` says it without the folder, for those who only ask.
+    """
+
+    def __init__(self, message: str, reason: str = "the index cannot be used") -> None:
+        super().__init__(message)
+        self.reason = reason

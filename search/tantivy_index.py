@@ -1,6 +1,7 @@
 """The embedded index: Tantivy (https://github.com/quickwit-oss/tantivy) in a folder of this machine."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -194,8 +195,12 @@ class TantivyIndex:
         try:
             yield
         except (ValueError, OSError) as error:
+            # Reading takes a lock, too, which is a file in the folder.
+            if self._home.is_dir() and not os.access(self._home, os.R_OK | os.W_OK | os.X_OK):
+                raise self._unwritable(error) from error
             advice = "if its files are damaged, delete the folder and index the catalogue again"
-            raise IndexUnavailable(f"the index in {self._home} cannot be read ({error}); {advice}") from error
+            message = f"the index in {self._home} cannot be read ({error}); {advice}"
+            raise IndexUnavailable(message, "the index cannot be read") from error
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -205,7 +210,9 @@ class TantivyIndex:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: Exception) -> IndexUnavailable:
-        return IndexUnavailable(f"the index in {self._home} cannot be written ({error}); mend that and try again")
+        advice = "let the user that this runs as write to the folder, and its disk have room"
+        message = f"the index in {self._home} cannot be written ({error}); {advice}"
+        return IndexUnavailable(message, "the index cannot be written")
 
     def _busy(self) -> IndexBusy:
         return IndexBusy(f"another writer has the index in {self._home}; try again when it is done")

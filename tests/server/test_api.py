@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asr.audio import Samples
+from server.app import create_app
 from server.settings import Settings
 from tests.asr.recordings import with_sndfile
 
@@ -247,6 +248,23 @@ def test_uploads_are_never_spooled_to_disk(start, speech: Samples, monkeypatch: 
     with start() as client:
         monkeypatch.setattr("tempfile.tempdir", "/nowhere")
         assert ask(client, large).json()["transcript"]["text"]
+
+
+def test_where_the_index_is_stands_in_the_log_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(Settings(model="tiny.en", index=f"tantivy:{tmp_path}", sample_catalogue=False))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.portal.call(app.state.services.ready.wait)
+        (tmp_path / "index").rename(tmp_path / "gone")
+        for response in (
+            client.get("/v1/search", params={"q": "x"}),
+            client.put("/v1/documents", json=[{"id": "1", "title": "x"}]),
+            client.get("/v1/documents/1"),
+            client.delete("/v1/documents/1"),
+        ):
+            message = assert_error(response, 503, "index_unavailable")
+            assert "The index cannot be" in message
+            assert str(tmp_path) not in response.text
+    assert str(tmp_path) in caplog.text
 
 
 def test_the_key_is_not_shown() -> None:
