@@ -2,6 +2,8 @@
 
 import csv
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -51,9 +53,14 @@ class Catalogue:
 
     def _opened(self) -> BufferedReader:
         try:
+            # Where a pipe is opened, it may never open; and it could not be read again.
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise self._error(None, "is no file; write the catalogue to one and name that")
             return self.path.open("rb")
         except OSError as error:
             raise self._error(None, f"cannot be opened: {error.strerror}") from error
+        except ValueError as error:
+            raise self._error(None, f"cannot be opened: {error}") from error
 
     def _records(self, file: BufferedReader) -> Iterator[Numbered]:
         start = first_character(file.peek())
@@ -106,7 +113,7 @@ class Catalogue:
             if needed not in columns:
                 problem = f'no column is called "{needed}"; the first line must name the columns'
                 raise self._error(line, problem)
-        if twice := {name for name in columns if columns.count(name) > 1}:
+        if twice := {name for name, count in Counter(columns).items() if count > 1}:
             raise self._error(line, f'two columns are called "{min(twice)}"; rename one')
         return columns
 

@@ -25,7 +25,8 @@ class CatalogueError(SearchError):
     """A catalogue file cannot be read; the message names the file, the line (from 1) and how to mend it."""
 
     def __init__(self, path: Path, line: int | None, problem: str) -> None:
-        super().__init__(f"{path.name}: {problem}" if line is None else f"{path.name}, line {line}: {problem}")
+        name = path.name or path  # the folder "." has none
+        super().__init__(f"{name}: {problem}" if line is None else f"{name}, line {line}: {problem}")
         self.path = path
         self.line = line
         self.problem = problem

@@ -1,4 +1,6 @@
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,21 @@ def test_error_names_the_file_and_the_line(tmp_path: Path, name: str, content: s
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match=r"none\.jsonl: cannot be opened: No such file"):
         read_catalogue(tmp_path / "none.jsonl")
+
+
+def test_what_is_no_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder was told without its name, and a pipe was waited for without end."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+
+    for name in (".", "pipe", "/dev/null"):
+        with pytest.raises(CatalogueError, match=f"^{re.escape(Path(name).name or name)}: is no file"):
+            read_catalogue(name)
+
+
+def test_a_million_columns_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match='two columns are called "a"'):
+        list(read_catalogue(written(tmp_path, "wide.csv", "id,title" + ",a" * 1_000_000)))
 
 
 @pytest.mark.parametrize("name", ["many.jsonl", "many.json", "many.csv"])
