@@ -25,6 +25,8 @@ FORMAT = 1
 
 # Bytes of documents that a write gathers in memory before they go to disk.
 WRITER_HEAP = 64_000_000
+# Documents of which only the last with each id is written: Tantivy takes the square of how often one id is.
+GATHERED = 256
 # Seconds to wait for another writer, and between two looks whether it is done.
 WRITER_WAIT = 10.0
 WRITER_POLL = 0.0005
@@ -58,15 +60,25 @@ class TantivyIndex:
 
     def upsert(self, documents: Iterable[Document]) -> int:
         count = 0
+        latest: dict[str, Document] = {}
         with self._writer() as writer:
             for document in documents:
-                entry = self._entry(document)
-                with self._storing():
-                    writer.delete_documents_by_term("id", document.id)
-                    writer.add_document(entry)
+                latest[document.id] = document
                 count += 1
+                if count % GATHERED == 0:
+                    self._replace(writer, latest)
+            self._replace(writer, latest)
             self._commit(writer, count)
         return count
+
+    def _replace(self, writer: tantivy.IndexWriter, latest: dict[str, Document]) -> None:
+        """Write what was gathered, and gather anew."""
+        for document in latest.values():
+            entry = self._entry(document)
+            with self._storing():
+                writer.delete_documents_by_term("id", document.id)
+                writer.add_document(entry)
+        latest.clear()
 
     def delete(self, ids: Iterable[str]) -> int:
         with self._writer() as writer:
