@@ -5,12 +5,13 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import huggingface_hub.errors
 import tokenizers
-from torch import Tensor
 
+import asr.weights
 import asr.weights.ctranslate2
 import asr.weights.huggingface
 import asr.weights.openai
@@ -91,10 +92,7 @@ def load_checkpoint(name: str, *, hub_cache: Path | None = None, offline: bool =
 
 def _build(name: str, weights: Weights) -> Checkpoint:
     tokenizer = Tokenizer.of(weights.bpe, weights.dims)
-    try:
-        model = Whisper.from_tensors(weights.dims, weights.tensors)
-    except RuntimeError as error:
-        raise CheckpointError(f"The weights of {name} do not fit the dimensions it states: {error}") from error
+    model = Whisper.from_tensors(weights.dims, asr.weights.checked_tensors(weights, name))
     text_tokens = {token for token in weights.suppress if token < tokenizer.eot}
     return Checkpoint(
         name=name,
@@ -125,7 +123,7 @@ def _read_openai(path: Path) -> Weights:
     return _with_rules_of(PACKAGED["base" if dims.is_multilingual else "tiny.en"], dims, tensors)
 
 
-def _with_rules_of(packaged: PackagedModel, dims: ModelDimensions, tensors: dict[str, Tensor]) -> Weights:
+def _with_rules_of(packaged: PackagedModel, dims: ModelDimensions, tensors: dict[str, Any]) -> Weights:
     config = json.loads((packaged.folder / "config.json").read_text(encoding="utf-8"))
     bpe = tokenizers.Tokenizer.from_file(str(packaged.folder / "tokenizer.json"))
     return Weights(dims, tensors, bpe, tuple(config["suppress_ids"]), tuple(config["suppress_ids_begin"]))

@@ -9,6 +9,8 @@ import tokenizers
 from asr.errors import CheckpointError, UnknownLanguage
 from asr.model import ModelDimensions
 
+N_TIMESTAMPS = 1501  # from 0 to 30 s, in steps of 20 ms
+
 
 @dataclass(frozen=True)
 class Tokenizer:
@@ -38,7 +40,13 @@ class Tokenizer:
                 f"The tokenizer.json has {len(languages)} languages and the model {dims.n_languages}. "
                 "Use the tokenizer.json that came with the model."
             )
-        return cls(bpe, eot, languages, dims.is_multilingual)
+        tokenizer = cls(bpe, eot, languages, dims.is_multilingual)
+        if (size := tokenizer.timestamp_begin + N_TIMESTAMPS) != dims.n_vocab:
+            raise CheckpointError(
+                f"The tokenizer.json has {size} tokens and the model {dims.n_vocab}. "
+                "Use the tokenizer.json that came with the model."
+            )
+        return tokenizer
 
     @property
     def sot(self) -> int:

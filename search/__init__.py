@@ -1,7 +1,7 @@
 """The owner's catalogue: what can be found, and finding it. Knows nothing of HTTP.
 
-Read `document` (what is indexed), `catalogue` (reading it from files), `index` (the protocol every index keeps,
-and opening one), `result` (what it gives back), `text` and `ranking` (which words meet, and what a match is
-worth), `tantivy_index`, `tantivy_query` and their `index_folder` (the embedded default), `voice_query` (from
-what was heard to results), `cities` (the sample catalogue).
+Read `document` (what is indexed), `catalogue` (reading it from files) and `json_records` (from JSON), `index` (the
+protocol every index keeps, and opening one), `result` (what it gives back), `text` and `ranking` (which words meet,
+and what a match is worth), `tantivy_index`, `tantivy_query` and their `index_folder` (the embedded default),
+`voice_query` (from what was heard to results), `cities` (the sample catalogue).
 """

@@ -1,17 +1,17 @@
 """Reading the owner's catalogue from a file: JSON lines, a JSON array, or a table (CSV)."""
 
 import csv
-import json
 import os
-import re
+import stat
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import TypeAlias
 
 from search.document import MAX_DOCUMENT_BYTES, RESERVED, Document
 from search.errors import CatalogueError, InvalidDocument
+from search.json_records import BYTE_ORDER_MARK, MAX_RECORD_BYTES, Record, first_character, json_array, json_lines
 
 # A record and the line, from 1, on which it begins.
 Numbered: TypeAlias = tuple[int, object]
@@ -20,11 +20,6 @@ JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
 TABLE_SUFFIXES = {".csv", ".tsv", ".tab"}
 DELIMITERS = ",;\t"
 ALIAS_SEPARATOR = "|"
-# JSON may write a character in six bytes that has two in UTF-8.
-MAX_LINE_BYTES = 4 * MAX_DOCUMENT_BYTES
-
-_BOM = b"\xef\xbb\xbf"
-_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def read_catalogue(path: Path | str) -> "Catalogue":
@@ -58,62 +53,31 @@ class Catalogue:
 
     def _opened(self) -> BufferedReader:
         try:
+            # Where a pipe is opened, it may never open; and it could not be read again.
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise self._error(None, "is no file; write the catalogue to one and name that")
             return self.path.open("rb")
         except OSError as error:
             raise self._error(None, f"cannot be opened: {error.strerror}") from error
+        except ValueError as error:
+            raise self._error(None, f"cannot be opened: {error}") from error
 
     def _records(self, file: BufferedReader) -> Iterator[Numbered]:
-        start = file.peek().removeprefix(_BOM).lstrip()[:1]
+        start = first_character(file.peek())
         suffix = self.path.suffix.lower()
         if not start:
             raise self._error(None, "is empty; write a record a line")
         if suffix in TABLE_SUFFIXES or (suffix not in JSON_SUFFIXES and start not in b"[{"):
             return self._table(file)
-        return self._array(file) if start == b"[" else self._json_lines(file)
+        return self._json(json_array(file.read()) if start == b"[" else json_lines(file))
 
-    def _json_lines(self, file: BufferedReader) -> Iterator[Numbered]:
-        for line, text in self._lines(file):
-            if text.strip():
-                yield line, self._parse(text, line)
-
-    def _parse(self, text: str, line: int) -> object:
-        with self._parsing(line, text_begins_on=line):
-            return json.loads(text.rstrip())
-
-    def _array(self, file: BufferedReader) -> Iterator[Numbered]:
-        """The array's elements, one after the other, so that each one's line is known."""
-        text = self._decoded(file.read().removeprefix(_BOM), line=1)
-        position, line = text.index("[") + 1, 1
-        counted = 0
-        while (position := _skip_space(text, position)) < len(text) and text[position] != "]":
-            line, counted = line + text.count("\n", counted, position), position
-            record, position = self._element(text, position, line)
-            self.bytes_read = self.size * position // len(text)
-            yield line, record
-            position = _skip_space(text, position)
-            if text[position : position + 1] == ",":
-                position += 1
-            elif text[position : position + 1] != "]":
-                raise self._error(line, 'after this record, "," or the closing "]" is missing')
-        if text[position:].strip() != "]":
-            raise self._error(None, 'the array must end with "]" and the file with it')
-
-    def _element(self, text: str, position: int, line: int) -> tuple[object, int]:
-        with self._parsing(line, text_begins_on=1):
-            return json.JSONDecoder().raw_decode(text, position)
-
-    @contextmanager
-    def _parsing(self, line: int, text_begins_on: int) -> Iterator[None]:
-        """Translates what the JSON parser says of a record that begins on `line`, in a text that may be longer."""
+    def _json(self, records: Iterator[Record]) -> Iterator[Numbered]:
         try:
-            yield
-        except json.JSONDecodeError as error:
-            problem = f"not JSON ({error.msg} at column {error.colno}); every record must be an object"
-            raise self._error(text_begins_on + error.lineno - 1, problem) from error
-        except ValueError as error:
-            raise self._error(line, f"not JSON that can be read: {error}") from error
-        except RecursionError:
-            raise self._error(line, "nested too deeply; flatten the record") from None
+            for record in records:
+                self.bytes_read = record.end
+                yield record.line, record.value
+        except InvalidDocument as error:
+            raise self._error(error.line, error.problem) from error
 
     def _table(self, file: BufferedReader) -> Iterator[Numbered]:
         rows = self._rows(file)
@@ -149,18 +113,18 @@ class Catalogue:
             if needed not in columns:
                 problem = f'no column is called "{needed}"; the first line must name the columns'
                 raise self._error(line, problem)
-        if twice := {name for name in columns if columns.count(name) > 1}:
+        if twice := {name for name, count in Counter(columns).items() if count > 1}:
             raise self._error(line, f'two columns are called "{min(twice)}"; rename one')
         return columns
 
     def _lines(self, file: BufferedReader) -> Iterator[tuple[int, str]]:
         line = 0
-        while raw := file.readline(MAX_LINE_BYTES + 1):
+        while raw := file.readline(MAX_RECORD_BYTES + 1):
             line += 1
             self.bytes_read += len(raw)
-            if len(raw) > MAX_LINE_BYTES:
-                raise self._error(line, f"longer than {MAX_LINE_BYTES:,} bytes; is it one record a line?")
-            yield line, self._decoded(raw.removeprefix(_BOM) if line == 1 else raw, line)
+            if len(raw) > MAX_RECORD_BYTES:
+                raise self._error(line, f"longer than {MAX_RECORD_BYTES:,} bytes; is it one record a line?")
+            yield line, self._decoded(raw.removeprefix(BYTE_ORDER_MARK) if line == 1 else raw, line)
 
     def _decoded(self, raw: bytes, line: int) -> str:
         try:
@@ -173,14 +137,9 @@ class Catalogue:
         return CatalogueError(self.path, line, problem)
 
 
-def _skip_space(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
-
-
 def _delimiter(start: bytes) -> str:
     """The delimiter that the header has most of."""
-    header = start.removeprefix(_BOM).lstrip().split(b"\n", 1)[0]
+    header = start.removeprefix(BYTE_ORDER_MARK).lstrip().split(b"\n", 1)[0]
     return max(DELIMITERS, key=lambda delimiter: header.count(delimiter.encode()))
 
 

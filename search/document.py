@@ -76,6 +76,8 @@ def documents_from(records: Iterable[object]) -> Iterator[Document]:
 
 def _check_storable(record: Mapping[str, object]) -> None:
     """Refuse what is not JSON in UTF-8, and what is too large."""
+    if _is_deeper(record, MAX_DEPTH):
+        raise InvalidDocument(f"its fields are nested more than {MAX_DEPTH} deep; flatten them")
     try:
         size = len(json.dumps(dict(record), ensure_ascii=False, allow_nan=False).encode())
     except UnicodeEncodeError:
@@ -86,21 +88,17 @@ def _check_storable(record: Mapping[str, object]) -> None:
         ) from None
     except TypeError as error:
         raise InvalidDocument(f"it holds something that JSON does not have: {error}") from None
-    except RecursionError:
-        raise InvalidDocument("its fields are nested too deeply; flatten them") from None
-    if _depth(record) > MAX_DEPTH:
-        raise InvalidDocument(f"its fields are nested more than {MAX_DEPTH} deep; flatten them")
     if size > MAX_DOCUMENT_BYTES:
         raise InvalidDocument(f"it has {size:,} bytes of {MAX_DOCUMENT_BYTES:,} allowed; shorten its text")
 
 
-def _depth(value: object) -> int:
-    """How many objects and lists lie around the innermost value; the caller has made sure that it ends."""
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether more objects and lists than `levels` lie around the innermost value; looks no deeper than that."""
     if isinstance(value, Mapping):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value)
+    return False
 
 
 def _id(record: Mapping[str, object]) -> str:

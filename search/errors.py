@@ -10,28 +10,43 @@ class SearchError(Exception):
 class InvalidDocument(SearchError):
     """A record is not a document; the message says which one and how to mend it.
 
-    `problem` is the message without the position; `position` counts the records of one request from 1.
+    `problem` is the message without the position; `position` counts the records of one request from 1, and `line`
+    the lines of what they were read from.
     """
 
-    def __init__(self, problem: str, position: int | None = None) -> None:
+    def __init__(self, problem: str, position: int | None = None, line: int | None = None) -> None:
         super().__init__(problem if position is None else f"document {position}: {problem}")
         self.problem = problem
         self.position = position
+        self.line = line
 
 
 class CatalogueError(SearchError):
     """A catalogue file cannot be read; the message names the file, the line (from 1) and how to mend it."""
 
     def __init__(self, path: Path, line: int | None, problem: str) -> None:
-        super().__init__(f"{path.name}: {problem}" if line is None else f"{path.name}, line {line}: {problem}")
+        name = path.name or path  # the folder "." has none
+        super().__init__(f"{name}: {problem}" if line is None else f"{name}, line {line}: {problem}")
         self.path = path
         self.line = line
         self.problem = problem
 
 
 class IndexBusy(SearchError):
-    """Someone else is writing to the index and did not finish in time: try again."""
+    """Someone else is writing to the index and did not finish in time: try again.
+
+    The message names the index's folder, for the owner; `reason` leaves it out, for those who only ask.
+    """
+
+    reason = "another writer has the index; try again when it is done"
 
 
 class IndexUnavailable(SearchError):
-    """The index cannot be opened or used; the message says what to do about it."""
+    """The index cannot be opened or used; the message names its folder and says what to do about it.
+
+    `reason` says it without the folder, for those who only ask.
+    """
+
+    def __init__(self, message: str, reason: str = "the index cannot be used") -> None:
+        super().__init__(message)
+        self.reason = reason

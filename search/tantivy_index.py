@@ -1,6 +1,7 @@
 """The embedded index: Tantivy (https://github.com/quickwit-oss/tantivy) in a folder of this machine."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ FORMAT = 1
 
 # Bytes of documents that a write gathers in memory before they go to disk.
 WRITER_HEAP = 64_000_000
+# Documents of which only the last with each id is written: Tantivy takes the square of how often one id is.
+GATHERED = 256
 # Seconds to wait for another writer, and between two looks whether it is done.
 WRITER_WAIT = 10.0
 WRITER_POLL = 0.0005
@@ -57,15 +60,25 @@ class TantivyIndex:
 
     def upsert(self, documents: Iterable[Document]) -> int:
         count = 0
+        latest: dict[str, Document] = {}
         with self._writer() as writer:
             for document in documents:
-                entry = self._entry(document)
-                with self._storing():
-                    writer.delete_documents_by_term("id", document.id)
-                    writer.add_document(entry)
+                latest[document.id] = document
                 count += 1
+                if count % GATHERED == 0:
+                    self._replace(writer, latest)
+            self._replace(writer, latest)
             self._commit(writer, count)
         return count
+
+    def _replace(self, writer: tantivy.IndexWriter, latest: dict[str, Document]) -> None:
+        """Write what was gathered, and gather anew."""
+        for document in latest.values():
+            entry = self._entry(document)
+            with self._storing():
+                writer.delete_documents_by_term("id", document.id)
+                writer.add_document(entry)
+        latest.clear()
 
     def delete(self, ids: Iterable[str]) -> int:
         with self._writer() as writer:
@@ -194,8 +207,12 @@ class TantivyIndex:
         try:
             yield
         except (ValueError, OSError) as error:
+            # Reading takes a lock, too, which is a file in the folder.
+            if self._home.is_dir() and not os.access(self._home, os.R_OK | os.W_OK | os.X_OK):
+                raise self._unwritable(error) from error
             advice = "if its files are damaged, delete the folder and index the catalogue again"
-            raise IndexUnavailable(f"the index in {self._home} cannot be read ({error}); {advice}") from error
+            message = f"the index in {self._home} cannot be read ({error}); {advice}"
+            raise IndexUnavailable(message, "the index cannot be read") from error
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -205,7 +222,9 @@ class TantivyIndex:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: Exception) -> IndexUnavailable:
-        return IndexUnavailable(f"the index in {self._home} cannot be written ({error}); mend that and try again")
+        advice = "let the user that this runs as write to the folder, and its disk have room"
+        message = f"the index in {self._home} cannot be written ({error}); {advice}"
+        return IndexUnavailable(message, "the index cannot be written")
 
     def _busy(self) -> IndexBusy:
         return IndexBusy(f"another writer has the index in {self._home}; try again when it is done")

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 
 MAX_TOKEN_CHARACTERS = 64
 
+# Text is folded in pieces, cut at spaces where there are any. Unicode's normal forms take the square of a run of
+# marks, and other threads wait while they are made.
+_PIECE = re.compile(r".{1,1000}(?!\S)|[!-~]+|.{1,1000}", re.DOTALL)
+
 # Typed, curly, modifier and full-width apostrophes: "O'Hare" is said, and often written, "Ohare".
 _APOSTROPHES = "'\u2018\u2019\u201b\u2032`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\uff07"
 # Soft hyphen, joiners, directional marks, byte order mark: they are there, but nobody sees them.
@@ -69,7 +73,8 @@ def tokens(text: str) -> list[str]:
     Where a script is written without spaces, every two neighbouring characters make a token (as Lucene's
     CJKBigramFilter does), so that a part of the text can be found without a dictionary.
     """
-    return [piece[:MAX_TOKEN_CHARACTERS] for word in _words(fold(text)) for piece in _pieces(word)]
+    folded = (fold(part.group()) for part in _PIECE.finditer(text))
+    return [piece[:MAX_TOKEN_CHARACTERS] for part in folded for word in _words(part) for piece in _pieces(word)]
 
 
 def _words(folded: str) -> list[str]:

@@ -93,11 +93,13 @@ def _translated(error: Exception, request_id: str) -> ApiError:
         case asr_errors.EngineClosed():
             return shutting_down()
         case search_errors.IndexBusy():
-            return busy(str(error), 5, code="index_busy")
+            return busy(f"{error.reason.capitalize()}.", 5, code="index_busy")
         case search_errors.InvalidDocument():
             return ApiError(400, "invalid_document", str(error), param="documents")
-        case search_errors.SearchError():
-            return busy(str(error), 5, code="index_unavailable")
+        case search_errors.IndexUnavailable():
+            logger.error("index unavailable id=%s: %s", request_id, error)
+            message = f"{error.reason.capitalize()}. The server's log says more of {request_id}."
+            return busy(message, 5, code="index_unavailable")
         case _:
             logger.error("unhandled error id=%s", request_id, exc_info=error)
             return ApiError(

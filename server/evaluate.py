@@ -8,7 +8,7 @@ search success, typed and spoken, and `utterances` ({start, end} in seconds) end
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.voice_query import find
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
-from server.scoring import Figures, Heard, Span, figures
+from server.scoring import Figures, Heard, Span, figures, is_number, row_problem
 from server.services import load_transcriber
 from server.settings import Settings
 from vad.utterances import UtteranceCutter, pcm16
@@ -50,14 +50,17 @@ def run_evaluation(
     Raises EvaluationError; errors of models and catalogues pass through.
     """
     rows = read_manifest(manifest)
-    catalogue = catalogue or manifest.parent / "catalogue.jsonl"
+    said = _read_predictions(others) if others else None
+    catalogue = _catalogue(catalogue, manifest, rows)
+    if predictions:
+        _check_writable(predictions)
     if "utterances" in rows[0]:
         heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
-    elif others:
-        heard = _read_predictions(others, rows)
+    elif said is not None:
+        heard = [Heard(row, *said.get(row["audio"], ("", 0.0))) for row in rows]
     else:
         heard = _hear_all(settings, rows, manifest.parent, err)
-    if catalogue.is_file():
+    if catalogue:
         _search_all(heard, catalogue)
     if predictions:
         _write_predictions(predictions, heard)
@@ -68,28 +71,60 @@ def run_evaluation(
         _print(report, out)
 
 
+def _catalogue(given: Path | None, manifest: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
+    """The catalogue to search, if there is one. Raises EvaluationError where it lacks what must be found."""
+    catalogue = given or manifest.parent / "catalogue.jsonl"
+    wanted = {row["query_doc"] for row in rows if row.get("query_doc")}
+    if not catalogue.is_file():
+        if given or wanted:
+            problem = f"There is no catalogue {catalogue}. Name the file with the documents: --catalogue FILE."
+            raise EvaluationError(problem)
+        return None
+    if wanted := wanted - {document.id for document in read_catalogue(catalogue)}:
+        raise EvaluationError(f"{catalogue} has no document {min(wanted)!r}, which the manifest says must be found.")
+    return catalogue
+
+
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The rows of a manifest. Raises EvaluationError that names the line of a bad one."""
+    rows: list[dict[str, Any]] = []
+    for number, row in _read_jsonl(path):
+        if problem := row_problem(row) or _missing(path.parent / row["audio"]):
+            raise EvaluationError(f"{path}, line {number}: {problem}.")
+        if rows and ("utterances" in row) != ("utterances" in rows[0]):
+            problem = "either all rows have 'utterances' or none has; make two manifests"
+            raise EvaluationError(f"{path}, line {number}: {problem}.")
+        rows.append(row)
+    if not rows:
+        raise EvaluationError(f"{path} is empty.")
+    return rows
+
+
+def _missing(audio: Path) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        found = audio.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    return "" if found else f"there is no file {audio.name!r} beside the manifest"
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file, one a line, each with its line's number."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, ValueError) as error:
         raise EvaluationError(f"{path} cannot be read: {error}") from error
-    rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            if not (path.parent / row["audio"]).is_file():
-                raise EvaluationError(f"{path}, line {number}: there is no file {row['audio']!r} beside the manifest.")
-        except (ValueError, KeyError, TypeError) as error:
-            raise EvaluationError(
-                f"{path}, line {number}: every line is a JSON object with the key 'audio' ({error!r})."
-            ) from error
-        rows.append(row)
-    if not rows:
-        raise EvaluationError(f"{path} is empty.")
-    return rows
+        except (ValueError, RecursionError) as error:
+            raise EvaluationError(f"{path}, line {number}: this is not JSON ({error}).") from error
+        if not isinstance(row, dict) or not isinstance(row.get("audio"), str):
+            problem = "every line is a JSON object with the text 'audio', the name of a recording"
+            raise EvaluationError(f"{path}, line {number}: {problem}.")
+        yield number, row
 
 
 def _hear_all(settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, err: Console) -> list[Heard]:
@@ -120,18 +155,12 @@ def _search_all(heard: Sequence[Heard], catalogue: Path) -> None:
             h.seconds += time.perf_counter() - started
             h.found_typed = _titles(h.row.get("text") or "", index)
             if wanted := h.row.get("query_doc"):
-                h.row = {**h.row, "title": _title(wanted, index)}
+                document = index.get(wanted)
+                h.row = {**h.row, "title": document.title if document else None}
 
 
 def _titles(query: str, index: SearchIndex) -> list[str]:
     return [result.title for result in find(query, index, 5).results]
-
-
-def _title(document_id: str, index: SearchIndex) -> str:
-    document = index.get(document_id)
-    if document is None:
-        raise EvaluationError(f"The catalogue has no document {document_id!r}, which the manifest says must be found.")
-    return document.title
 
 
 def _segments(path: Path) -> list[Span]:
@@ -141,14 +170,24 @@ def _segments(path: Path) -> list[Span]:
     return [(utterance.start, utterance.end) for utterance in (*cutter.push(pcm16(samples)), *cutter.flush())]
 
 
-def _read_predictions(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[Heard]:
-    """What another recogniser heard: JSONL with `audio`, `text` and, if it was timed, `seconds`."""
+def _read_predictions(path: Path) -> dict[str, tuple[str, float]]:
+    """What another recogniser heard, by recording: JSONL with `audio`, `text` and, if it was timed, `seconds`."""
+    said = {}
+    for number, line in _read_jsonl(path):
+        text, seconds = line.get("text"), line.get("seconds", 0.0)
+        if not isinstance(text, str) or not is_number(seconds):
+            problem = "'text' must be text, and 'seconds' a number of them"
+            raise EvaluationError(f"{path}, line {number}: {problem}.")
+        said[line["audio"]] = (text, float(seconds))
+    return said
+
+
+def _check_writable(path: Path) -> None:
+    """Raises EvaluationError now, not when everything has been heard."""
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        said = {line["audio"]: (line["text"], float(line.get("seconds", 0.0))) for line in lines}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"{path} must be JSONL with 'audio' and 'text' in every line ({error!r}).") from error
-    return [Heard(row, *said.get(row["audio"], ("", 0.0))) for row in rows]
+        path.open("a").close()
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written: {error.strerror}. Name another file.") from error
 
 
 def _write_predictions(path: Path, heard: Sequence[Heard]) -> None:

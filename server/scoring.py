@@ -4,12 +4,13 @@ Each kind of knowledge in a row has its measure: `text` the word error rate, `sl
 their recall and acceptance, `query_doc` (whose title must be found) search success, `utterances` endpointing.
 """
 
+import math
 import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
@@ -33,6 +34,40 @@ class Heard:
     found: list[str] = field(default_factory=list)
     found_typed: list[str] = field(default_factory=list)
     segments: list[Span] = field(default_factory=list)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number from 0 up, as seconds are."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def row_problem(row: Mapping[str, Any]) -> str:
+    """What keeps a row from being scored; nothing where it can be."""
+    text, slots, wanted, spans = (row.get(key) for key in ("text", "slots", "query_doc", "utterances"))
+    if text is not None and not (isinstance(text, str) and _words(text)):
+        return "'text' must be the words that are said; leave it out where there are none"
+    if slots is not None and not (isinstance(slots, dict) and all(map(_is_slot_value, slots.values()))):
+        return "'slots' must be an object of names and the texts that must be heard"
+    if wanted is not None and not (isinstance(wanted, str) and wanted and text):
+        return "'query_doc' must be the id of a document as text, with 'text' beside it: what is asked for it"
+    if "utterances" in row and not (isinstance(spans, list) and spans and all(map(_is_span, spans))):
+        return '\'utterances\' must be a list of {"start": seconds, "end": seconds}, and not empty'
+    if not is_number(row.get("duration", 0.0)):
+        return "'duration' must be a number of seconds"
+    if not all(isinstance(row.get(key), str | None) for key in ("noise", "background")):
+        return "'noise' and 'background' must be text or null"
+    return ""
+
+
+def _is_slot_value(value: object) -> bool:
+    return isinstance(value, str) and bool(_slot_words(value).strip())
+
+
+def _is_span(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    start, end = value.get("start"), value.get("end")
+    return is_number(start) and is_number(end) and start < end
 
 
 def figures(heard: Sequence[Heard]) -> dict[str, dict[str, Figures]]:

@@ -6,11 +6,15 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from asr.languages import LANGUAGES
+
 
 class Settings(BaseSettings):
     """Checked once, at start; after that nothing changes it."""
 
-    model_config = SettingsConfigDict(env_prefix="SAYSEEK_", frozen=True, extra="ignore", validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SAYSEEK_", frozen=True, extra="ignore", validate_default=True, allow_inf_nan=False
+    )
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
@@ -72,4 +76,14 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("languages")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Whisper's languages; whether the model knows one is found out when it is loaded."""
+        if unknown := [code for code in value if code not in LANGUAGES]:
+            raise ValueError(
+                f"Whisper does not know the language {unknown[0]!r}; it knows: {', '.join(sorted(LANGUAGES))}"
+            )
         return value

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from asr.errors import CheckpointError
 from asr.model import ModelDimensions
+from asr.weights import checked_dimensions
 
 VERSION = 6
 HEAD_WIDTH = 64  # of every Whisper; the file does not say it
@@ -43,9 +44,15 @@ RENAMED = {
 def read_tensors(data: memoryview) -> dict[str, Tensor]:
     """Every tensor of a `model.bin`, float32, under the reference's names.
 
-    Raises CheckpointError for another version of the format.
+    Raises CheckpointError for another version of the format, and for a damaged file.
     """
-    reader = _Reader(data)
+    try:
+        return _read(_Reader(data))
+    except (struct.error, ValueError, KeyError) as error:
+        raise CheckpointError(f"model.bin is damaged: {error!r}. Fetch it again.") from error
+
+
+def _read(reader: "_Reader") -> dict[str, Tensor]:
     if (version := reader.number("I")) != VERSION:
         raise CheckpointError(f"model.bin has version {version} of CTranslate2's format; version {VERSION} is read.")
     reader.string()  # the spec's name
@@ -58,21 +65,30 @@ def read_tensors(data: memoryview) -> dict[str, Tensor]:
 
 
 def dimensions(tensors: dict[str, Tensor]) -> ModelDimensions:
-    """The sizes of a model, read off its tensors."""
+    """The sizes of a model, read off its tensors. Raises CheckpointError where those are no Whisper's."""
+    try:
+        stated = _sizes(tensors)
+    except (KeyError, ValueError, IndexError) as error:
+        raise CheckpointError(f"model.bin has not the tensors of a Whisper: {error!r}.") from error
+    return checked_dimensions(list(stated.items()), "model.bin")
+
+
+def _sizes(tensors: dict[str, Tensor]) -> dict[str, int]:
+    """By the names, and in the order, of ModelDimensions."""
     n_audio_ctx, n_audio_state = tensors["encoder.positional_embedding"].shape
     n_text_ctx, n_text_state = tensors["decoder.positional_embedding"].shape
-    return ModelDimensions(
-        n_mels=tensors["encoder.conv1.weight"].shape[1],
-        n_audio_ctx=n_audio_ctx,
-        n_audio_state=n_audio_state,
-        n_audio_head=n_audio_state // HEAD_WIDTH,
-        n_audio_layer=sum(name.startswith("encoder.") and name.endswith("mlp_ln.bias") for name in tensors),
-        n_vocab=tensors["decoder.token_embedding.weight"].shape[0],
-        n_text_ctx=n_text_ctx,
-        n_text_state=n_text_state,
-        n_text_head=n_text_state // HEAD_WIDTH,
-        n_text_layer=sum(name.startswith("decoder.") and name.endswith("mlp_ln.bias") for name in tensors),
-    )
+    return {
+        "n_mels": tensors["encoder.conv1.weight"].shape[1],
+        "n_audio_ctx": n_audio_ctx,
+        "n_audio_state": n_audio_state,
+        "n_audio_head": n_audio_state // HEAD_WIDTH,
+        "n_audio_layer": sum(name.startswith("encoder.") and name.endswith("mlp_ln.bias") for name in tensors),
+        "n_vocab": tensors["decoder.token_embedding.weight"].shape[0],
+        "n_text_ctx": n_text_ctx,
+        "n_text_state": n_text_state,
+        "n_text_head": n_text_state // HEAD_WIDTH,
+        "n_text_layer": sum(name.startswith("decoder.") and name.endswith("mlp_ln.bias") for name in tensors),
+    }
 
 
 def _renamed(name: str, array: Tensor) -> dict[str, Tensor]:
@@ -114,4 +130,6 @@ class _Reader:
 
     def _bytes(self, count: int) -> memoryview:
         start, self._offset = self._offset, self._offset + count
+        if self._offset > len(self._data):
+            raise ValueError("it ends too early")
         return self._data[start : self._offset]

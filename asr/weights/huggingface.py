@@ -5,14 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import tokenizers
 from torch import Tensor
 
 from asr.errors import CheckpointError
 from asr.model import ModelDimensions
-from asr.weights import Weights
+from asr.weights import Weights, checked_dimensions
 
 # Hugging Face's names → the reference's, applied in this order.
 RENAMED = (
@@ -36,6 +35,20 @@ RENAMED = (
 )
 
 
+# What config.json calls the dimensions, in their order.
+DIMENSIONS = (
+    "num_mel_bins",
+    "max_source_positions",
+    "d_model",
+    "encoder_attention_heads",
+    "encoder_layers",
+    "vocab_size",
+    "max_target_positions",
+    "d_model",
+    "decoder_attention_heads",
+    "decoder_layers",
+)
+
 # What a folder must hold, and all that is fetched from the hub.
 FILES = (
     "config.json",
@@ -51,12 +64,13 @@ def read_folder(folder: Path) -> Weights:
     """Read a local folder. Raises CheckpointError that names the file that is missing or wrong."""
     config = _read_json(folder / "config.json")
     generation = _read_json(folder / "generation_config.json", needed=False)
+    dims = _dimensions(config, folder)
     return Weights(
-        dims=_dimensions(config, folder),
+        dims=dims,
         tensors={_renamed(name): tensor for name, tensor in _read_tensors(folder).items() if name != "proj_out.weight"},
         bpe=read_tokenizer(folder / "tokenizer.json"),
-        suppress=_token_ids("suppress_tokens", generation, config),
-        suppress_at_start=_token_ids("begin_suppress_tokens", generation, config),
+        suppress=_token_ids("suppress_tokens", generation, config, dims.n_vocab, folder),
+        suppress_at_start=_token_ids("begin_suppress_tokens", generation, config, dims.n_vocab, folder),
     )
 
 
@@ -77,8 +91,8 @@ def _read_json(path: Path, *, needed: bool = True) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} must hold a JSON object.")
     return content
@@ -87,38 +101,31 @@ def _read_json(path: Path, *, needed: bool = True) -> dict[str, Any]:
 def _dimensions(config: dict[str, Any], folder: Path) -> ModelDimensions:
     if config.get("model_type") != "whisper":
         raise CheckpointError(f"{folder} holds a {config.get('model_type')!r} model; Sayseek runs Whisper models.")
-    try:
-        return ModelDimensions(
-            n_mels=int(config["num_mel_bins"]),
-            n_audio_ctx=int(config["max_source_positions"]),
-            n_audio_state=int(config["d_model"]),
-            n_audio_head=int(config["encoder_attention_heads"]),
-            n_audio_layer=int(config["encoder_layers"]),
-            n_vocab=int(config["vocab_size"]),
-            n_text_ctx=int(config["max_target_positions"]),
-            n_text_state=int(config["d_model"]),
-            n_text_head=int(config["decoder_attention_heads"]),
-            n_text_layer=int(config["decoder_layers"]),
-        )
-    except KeyError as error:
-        raise CheckpointError(f"{folder / 'config.json'} does not say {error}.") from error
+    return checked_dimensions([(key, config.get(key)) for key in DIMENSIONS], folder / "config.json")
 
 
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    """The tensors of model.safetensors, or of all the parts that its index names, as float32."""
-    index = _read_json(folder / "model.safetensors.index.json", needed=False)
-    names = sorted(set(index["weight_map"].values())) if index else ["model.safetensors"]
+    """The tensors of model.safetensors, or of all the parts that its index names."""
     tensors: dict[str, Tensor] = {}
-    for name in names:
+    for name in _parts(folder):
         path = folder / Path(name).name
         if not path.is_file():
             raise CheckpointError(f"{path} is missing. Sayseek reads safetensors only; convert older weights first.")
         try:
-            loaded = safetensors.torch.load_file(path)
-        except (safetensors.SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is damaged: {error}. Fetch it again.") from error
-        tensors.update({name: tensor.float() for name, tensor in loaded.items()})
+            tensors.update(safetensors.torch.load_file(path))
+        except Exception as error:  # a damaged file may raise more than safetensors' own
+            raise CheckpointError(f"{path} is damaged: {error!r}. Fetch it again.") from error
     return tensors
+
+
+def _parts(folder: Path) -> list[str]:
+    path = folder / "model.safetensors.index.json"
+    if not path.is_file():
+        return ["model.safetensors"]
+    parts = _read_json(path).get("weight_map")
+    if not isinstance(parts, dict) or not all(isinstance(name, str) for name in parts.values()):
+        raise CheckpointError(f"{path} must name each tensor's file under 'weight_map'. Fetch it again.")
+    return sorted(set(parts.values()))
 
 
 def _renamed(name: str) -> str:
@@ -127,7 +134,12 @@ def _renamed(name: str) -> str:
     return name
 
 
-def _token_ids(key: str, *sources: dict[str, Any]) -> tuple[int, ...]:
+def _token_ids(
+    key: str, generation: dict[str, Any], config: dict[str, Any], n_vocab: int, folder: Path
+) -> tuple[int, ...]:
     """The first list under this key; an entry of -1 or none at all means that nothing is suppressed."""
-    listed: list[Any] = next((source[key] for source in sources if source.get(key)), [])
-    return tuple(int(token) for token in listed if int(token) >= 0)
+    listed = generation.get(key) or config.get(key) or []
+    if not isinstance(listed, list) or not all(type(token) is int and -1 <= token < n_vocab for token in listed):
+        file = folder / ("generation_config.json" if generation.get(key) else "config.json")
+        raise CheckpointError(f"{file}: {key!r} must be a list of token ids from -1 to {n_vocab - 1}.")
+    return tuple(token for token in listed if token >= 0)

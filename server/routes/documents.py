@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from search.document import documents_from
 from search.errors import InvalidDocument
 from search.index import SearchIndex
+from search.json_records import Record, first_character, json_array, json_lines
 from server.errors import ApiError
 from server.routes import AppServices
 from server.schemas import errors
@@ -82,27 +84,12 @@ def _unknown(document_id: str) -> ApiError:
 
 
 def _upsert(index: SearchIndex, body: bytes) -> int:
-    return index.upsert(list(documents_from(_records(body))))
+    return index.upsert(documents_from(record.value for record in _records(body)))
 
 
-def _records(body: bytes) -> Iterator[Any]:
+def _records(body: bytes) -> Iterator[Record]:
     """The records of a JSON array, or of NDJSON. Raises InvalidDocument that says where the body goes wrong."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidDocument(f"The body is not UTF-8: {error}.") from error
-    if not text.strip():
+    start = first_character(body)
+    if not start:
         raise InvalidDocument("The body is empty. Send a JSON array of documents, or one JSON object a line.")
-    if text.lstrip().startswith("["):
-        yield from _parsed(text, "The body")
-        return
-    for number, line in enumerate(text.split("\n"), start=1):  # other line breaks may stand in a string
-        if line.strip():
-            yield _parsed(line, f"Line {number}")
-
-
-def _parsed(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidDocument(f"{what} is not valid JSON: {error}.") from error
+    return json_array(body) if start == b"[" else json_lines(BytesIO(body))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 import asr.checkpoints
 from asr.checkpoints import PACKAGED, Checkpoint, load_checkpoint
 from asr.errors import CheckpointError
+from asr.weights.ctranslate2 import dimensions, read_tensors
 from tests.asr.reference import random_reference
 from tests.asr.test_model import TURBO_LIKE
 
@@ -205,3 +207,136 @@ def test_a_damaged_openai_file_is_an_error(tmp_path: Path, content: bytes) -> No
 def test_an_unknown_model_says_what_can_be_named(name: str) -> None:
     with pytest.raises(CheckpointError, match=r"base|no file|bad name"):
         load_checkpoint(name)
+
+
+HUGE = 10**15
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("d_model", value) for value in ("384", None, [384], -384, 0, 384.5, math.nan, True, HUGE, 385, 768)),
+        ("encoder_attention_heads", 0),
+        ("decoder_attention_heads", 7),
+        ("encoder_layers", 100_000),
+        ("decoder_layers", 3),
+        ("vocab_size", 51_000),
+        ("num_mel_bins", 81),
+        ("max_source_positions", 3000),
+        ("max_target_positions", 449),
+        ("suppress_tokens", "all"),
+        ("begin_suppress_tokens", [HUGE]),
+        ("model_type", ["whisper"]),
+    ],
+)
+def test_a_configuration_that_states_nonsense_is_refused(hugging_face_folder: Path, key: str, value: object) -> None:
+    path = hugging_face_folder / "config.json"
+    whole = path.read_text()
+    rules = hugging_face_folder / "generation_config.json"
+    rules.rename(rules.with_suffix(".away"))
+    path.write_text(json.dumps({**json.loads(whole), key: value}))
+    try:
+        with pytest.raises(CheckpointError, match=r"config\.json|do not fit|tokenizer\.json|holds a"):
+            load_checkpoint(str(hugging_face_folder))
+    finally:
+        path.write_text(whole)
+        rules.with_suffix(".away").rename(rules)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", b"[1]"),
+        ("config.json", b"[" * 100_000),
+        ("config.json", b"\xff\xfe"),
+        ("generation_config.json", b'{"suppress_tokens": {"a": 1}}'),
+        ("generation_config.json", b'{"suppress_tokens": ["1"]}'),
+        ("generation_config.json", b'{"begin_suppress_tokens": [-2]}'),
+        ("generation_config.json", b"null"),
+        ("model.safetensors.index.json", b"{}"),
+        ("model.safetensors.index.json", b'{"weight_map": ["a"]}'),
+        ("model.safetensors.index.json", b'{"weight_map": {"a": 1}}'),
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", b"[]"),
+        ("model.safetensors", b""),
+        ("model.safetensors", b"\xff" * 8),
+        ("model.safetensors", (2).to_bytes(8, "little") + b"{}"),
+        ("model.safetensors", None),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_named(
+    hugging_face_folder: Path, file: str, content: bytes | None
+) -> None:
+    path = hugging_face_folder / file
+    whole = path.read_bytes() if path.exists() else None
+    path.write_bytes((whole or b"")[:1_000_000] if content is None else content)
+    try:
+        with pytest.raises(CheckpointError, match=rf"{re.escape(file)}|do not fit"):
+            load_checkpoint(str(hugging_face_folder))
+    finally:
+        path.unlink() if whole is None else path.write_bytes(whole)
+
+
+def test_the_tokenizer_of_another_model_is_refused(hugging_face_folder: Path) -> None:
+    path = hugging_face_folder / "tokenizer.json"
+    whole = path.read_bytes()
+    shutil.copy(PACKAGED["base"].folder / "tokenizer.json", path)
+    try:
+        with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+            load_checkpoint(str(hugging_face_folder))
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.fixture(scope="module")
+def hugging_face_folder(tiny_en: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the tests damage and mend again."""
+    return write_hugging_face_folder(tmp_path_factory.mktemp("models") / "tiny.en", tiny_en)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("dims", {"n_mels": math.nan}),
+        ("dims", {"n_mels": math.inf}),
+        ("dims", {"n_vocab": "51864"}),
+        ("dims", {"n_text_layer": HUGE}),
+        ("dims", {"n_audio_state": HUGE}),
+        ("dims", {"n_text_state": 768}),
+        ("dims", {"n_text_head": None}),
+        ("tensors", {"decoder.ln.bias": "text"}),
+        ("tensors", {"decoder.ln.bias": None}),
+        ("tensors", {"decoder.ln.bias": torch.zeros(3)}),
+        ("tensors", {"decoder.ln.bias": torch.zeros(384, dtype=torch.int8)}),
+        ("tensors", {"decoder.ln.bias": torch.zeros(384).to_sparse()}),
+        ("tensors", {"decoder.ln.bias": torch.zeros(1, dtype=torch.half).expand(10**13)}),
+        ("tensors", {"decoder.extra": torch.zeros(1)}),
+        ("tensors", {7: torch.zeros(1)}),
+        ("content", {"dims": 5}),
+        ("content", {"model_state_dict": [1]}),
+        ("content", {"dims": {}}),
+        ("content", {"model_state_dict": {}}),
+    ],
+)
+def test_an_openai_file_with_something_else_in_it_is_refused(
+    tiny_en: Checkpoint, tmp_path: Path, part: str, changes: dict
+) -> None:
+    path = tmp_path / "model.pt"
+    content = {"dims": dataclasses.asdict(tiny_en.model.dims), "model_state_dict": tiny_en.model.state_dict()}
+    changed = {"dims": content["dims"], "tensors": content["model_state_dict"], "content": content}[part]
+    changed.update(changes)
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"model\.pt"):
+        load_checkpoint(str(path))
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 10, 40, 1000, 1_000_000])
+def test_a_truncated_model_bin_is_damaged(length: int) -> None:
+    [path] = PACKAGED["tiny.en"].part_paths()
+    with path.open("rb") as file, pytest.raises(CheckpointError, match=r"model\.bin is damaged"):
+        read_tensors(memoryview(file.read(length)))
+
+
+def test_a_model_bin_of_something_else_has_no_dimensions() -> None:
+    with pytest.raises(CheckpointError, match="not the tensors of a Whisper"):
+        dimensions({"encoder.positional_embedding": torch.zeros(3)})

@@ -1,11 +1,14 @@
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
 
-from search.catalogue import MAX_LINE_BYTES, read_catalogue
+from search.catalogue import read_catalogue
 from search.document import Document
 from search.errors import CatalogueError
+from search.json_records import MAX_RECORD_BYTES
 
 REYKJAVIK = Document(id="1", title="Reykjavík", body="Capital of Iceland", fields={"country": "Iceland"})
 SKOPJE = Document(id="2", title="Скопје", body='A "city", in Macedonia\nwith lines', fields={"country": "Macedonia"})
@@ -71,8 +74,8 @@ def test_empty_array_has_no_documents(tmp_path: Path) -> None:
         ("c.jsonl", '{"id": 1, "title": "a"}\n["b"]\n', "c.jsonl, line 2: this is not a JSON object"),
         ("c.jsonl", b'{"id": 1, "title": "a"}\n{"id": 2, "title": "\xe9"}\n', "c.jsonl, line 2: not UTF-8"),
         ("c.jsonl", '{"id": 1, "title": "a", "x": NaN}', "c.jsonl, line 1: it holds NaN"),
-        ("c.jsonl", '{"id": 1, "title": ' + "[" * 100_000, "c.jsonl, line 1: nested too deeply"),
-        ("c.jsonl", '{"id": 1, "title": "' + "a" * MAX_LINE_BYTES, "c.jsonl, line 1: longer than"),
+        ("c.jsonl", '{"id": 1, "title": ' + "[" * 100_000, "c.jsonl, line 1: its fields are nested more than"),
+        ("c.jsonl", '{"id": 1, "title": "' + "a" * MAX_RECORD_BYTES, "c.jsonl, line 1: longer than"),
         ("c.json", '[\n{"id": 1, "title": "a"},\n\n{"id": 2}]', 'c.json, line 4: "title" is missing'),
         ("c.json", '[\n{"id": 1, "title": "a"}\n{"id": 2, "title": "b"}]', 'c.json, line 2: after this record, ","'),
         ("c.json", '[\n{"id": 1, "title": "a"},\n{"id": 2, oops}]', "c.json, line 3: not JSON"),
@@ -80,7 +83,7 @@ def test_empty_array_has_no_documents(tmp_path: Path) -> None:
         ("c.json", '[{"id": 1, "title": "a"},', 'c.json: the array must end with "]"'),
         ("c.json", '[{"id": 1, "title": "a"}] {}', 'c.json: the array must end with "]"'),
         ("c.json", b'[{"id": 1,\n "title": "\xe9"}]', "c.json, line 2: not UTF-8"),
-        ("c.json", "[" * 100_000, "c.json, line 1: nested too deeply"),
+        ("c.json", "[" * 100_000, "c.json, line 1: its fields are nested more than"),
         ("c.csv", "name,title\n1,a\n", 'c.csv, line 1: no column is called "id"'),
         ("c.jsonl", '{"id": 1, "title": "a", "x": ' + "9" * 5000 + "}", "c.jsonl, line 1: not JSON that can be read"),
         ("c.csv", ",,\n;\n", 'c.csv, line 2: no column is called "id"'),
@@ -105,6 +108,21 @@ def test_error_names_the_file_and_the_line(tmp_path: Path, name: str, content: s
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match=r"none\.jsonl: cannot be opened: No such file"):
         read_catalogue(tmp_path / "none.jsonl")
+
+
+def test_what_is_no_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder was told without its name, and a pipe was waited for without end."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+
+    for name in (".", "pipe", "/dev/null"):
+        with pytest.raises(CatalogueError, match=f"^{re.escape(Path(name).name or name)}: is no file"):
+            read_catalogue(name)
+
+
+def test_a_million_columns_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match='two columns are called "a"'):
+        list(read_catalogue(written(tmp_path, "wide.csv", "id,title" + ",a" * 1_000_000)))
 
 
 @pytest.mark.parametrize("name", ["many.jsonl", "many.json", "many.csv"])

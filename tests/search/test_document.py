@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.document import MAX_DOCUMENT_BYTES, MAX_ID_BYTES, Document, documents_from
+from search.document import MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_ID_BYTES, Document, documents_from
 from search.errors import InvalidDocument
 
 VALUES = st.recursive(
@@ -92,13 +92,26 @@ def test_bad_record_is_refused_with_advice(bad: Any, told: str) -> None:
     assert told in str(caught.value)
 
 
-def test_deep_nesting_is_refused() -> None:
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 330, 490, 985, 100_000])
+def test_deep_nesting_is_refused(depth: int) -> None:
+    """Some depths passed one recursion and failed in the next: RecursionError, and from the server a 500."""
+    lists: list[Any] = []
+    objects: dict[str, Any] = {}
+    for _ in range(depth):
+        lists, objects = [lists], {"a": objects}
+
+    for nested in (lists, objects):
+        for field in ("nested", "aliases", "title"):
+            with pytest.raises(InvalidDocument, match="nested more than"):
+                Document.from_record(record(**{field: nested}))
+
+
+def test_nesting_up_to_the_bound_is_kept() -> None:
     nested: list[Any] = []
-    for _ in range(100_000):
+    for _ in range(MAX_DEPTH - 2):
         nested = [nested]
 
-    with pytest.raises(InvalidDocument, match="too deeply"):
-        Document.from_record(record(nested=nested))
+    assert Document.from_record(record(nested=nested)).fields["nested"] == nested
 
 
 def test_error_tells_the_position() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,6 +48,16 @@ class TestUpsert:
 
         assert index.count() == 2
         assert index.get("is") == Document(id="is", title="Akureyri")
+
+    def test_one_id_again_and_again(self, index: SearchIndex) -> None:
+        """A hundred thousand of them took the writer for minutes."""
+        started = time.monotonic()
+
+        assert index.upsert(Document(id="is", title=f"Name {i}") for i in range(100_000)) == 100_000
+
+        assert index.get("is") == Document(id="is", title="Name 99999")
+        assert index.count() == 1
+        assert time.monotonic() - started < 20
 
     def test_nothing_to_do(self, index: SearchIndex) -> None:
         assert index.upsert([]) == 0

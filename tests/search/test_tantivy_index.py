@@ -1,5 +1,6 @@
 """What the embedded index promises beyond the protocol: durability, several processes, its folder."""
 
+import os
 import random
 import subprocess
 import sys
@@ -175,3 +176,15 @@ class TestFolder:
 
             with pytest.raises(IndexUnavailable, match="cannot be read"):
                 index.search("thing", 10)
+
+    def test_that_may_not_be_written(self, tmp_path: Path) -> None:
+        """It was said to be damaged, with the advice to delete it."""
+        if os.getuid() == 0:
+            pytest.skip("root may write everywhere")
+        TantivyIndex(tmp_path).close()
+        (tmp_path / HOME).chmod(0o555)
+        try:
+            with pytest.raises(IndexUnavailable, match=r"cannot be written.* let the user that this runs as write"):
+                TantivyIndex(tmp_path)
+        finally:
+            (tmp_path / HOME).chmod(0o755)

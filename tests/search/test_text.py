@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,3 +79,20 @@ def test_tokens_have_no_space_and_can_be_stored(text: str) -> None:
 @given(st.text(st.characters(categories=["Lu", "Ll"])))
 def test_case_never_matters(text: str) -> None:
     assert tokens(fold(text).upper()) == tokens(fold(text).upper().lower())
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=20), min_size=1))
+def test_long_text_has_the_tokens_of_its_words(words: list[str]) -> None:
+    text = " ".join(words) + "\n"
+
+    assert tokens(text * 100) == tokens(text) * 100
+
+
+def test_endless_marks_are_folded_at_once() -> None:
+    """Half a million marks after a letter kept the whole process waiting for minutes."""
+    started = time.process_time()
+
+    tokens("a" + "\u093c\u094d" * 250_000)
+
+    assert time.process_time() - started < 5

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asr.audio import Samples
+from server.app import create_app
 from server.settings import Settings
 from tests.asr.recordings import with_sndfile
 
@@ -128,14 +129,14 @@ def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
     ("body", "said"),
     [
         (b"", "empty"),
-        (b"[{]", "not valid JSON"),
+        (b"[{]", "not JSON"),
         (b'{"id": "1", "title": "ok"}\n{"id": "2"}', "document 2"),
         (b'[{"id": "1", "title": ""}]', "title"),
         (b'["text"]', "document 1"),
         (b'[{"id": "a\\n", "title": "b"}]', "line breaks"),
         (b'[{"id": "..", "title": "b"}]', '".."'),
         (b"\xff\xfe\x00", "UTF-8"),
-        (b"[" * 100_000, "JSON"),
+        (b"[" * 100_000, "nested"),
         (b'[{"id": "1", "title": "x", "n": NaN}]', "document 1"),
         (b'[{"id": "1", "title": "x", "n": ' + b"[" * 300 + b"]" * 300 + b"}]", "nested"),
     ],
@@ -145,6 +146,15 @@ def test_bad_documents_are_refused_whole(client: TestClient, body: bytes, said: 
     response = client.put("/v1/documents", content=body)
     assert said in assert_error(response, 400, "invalid_document", "documents")
     assert client.get("/readyz").json()["documents"] == before
+
+
+@pytest.mark.parametrize("depth", [33, 330, 490, 984, 985, 986, 1000, 100_000])
+@pytest.mark.parametrize("where", ["%s", "[%s]", '{"id": "1", "title": "x", "n": %s}', '[{"id": "1", "aliases": %s}]'])
+def test_nesting_of_any_depth_is_an_invalid_document(client: TestClient, depth: int, where: str) -> None:
+    """About 985 lists passed the parser, and what looked at them next failed: 500."""
+    for nested in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        response = client.put("/v1/documents", content=where % nested)
+        assert_error(response, 400, "invalid_document", "documents")
 
 
 def test_operations(client: TestClient, reykjavik: bytes) -> None:
@@ -270,6 +280,23 @@ def test_uploads_are_never_spooled_to_disk(start, speech: Samples, monkeypatch: 
     with start() as client:
         monkeypatch.setattr("tempfile.tempdir", "/nowhere")
         assert ask(client, large).json()["transcript"]["text"]
+
+
+def test_where_the_index_is_stands_in_the_log_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(Settings(model="tiny.en", index=f"tantivy:{tmp_path}", sample_catalogue=False))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.portal.call(app.state.services.ready.wait)
+        (tmp_path / "index").rename(tmp_path / "gone")
+        for response in (
+            client.get("/v1/search", params={"q": "x"}),
+            client.put("/v1/documents", json=[{"id": "1", "title": "x"}]),
+            client.get("/v1/documents/1"),
+            client.delete("/v1/documents/1"),
+        ):
+            message = assert_error(response, 503, "index_unavailable")
+            assert "The index cannot be" in message
+            assert str(tmp_path) not in response.text
+    assert str(tmp_path) in caplog.text
 
 
 def test_the_key_is_not_shown() -> None:

@@ -129,7 +129,76 @@ def test_what_is_wrong_with_a_manifest_is_told(sample_files: list[Path], tmp_pat
     assert "a.flac: No audio" in failing(one, "--model", "tiny.en")
     broken = tmp_path / "broken.jsonl"
     broken.write_text("no json")
-    assert "JSONL" in failing(one, "--others", broken)
+    assert "broken.jsonl, line 1: this is not JSON" in failing(one, "--others", broken)
+
+
+GOOD = {"audio": "a.flac", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("5", "JSON object"),
+        ('"a.flac"', "JSON object"),
+        ('["a.flac"]', "JSON object"),
+        ("[" * 100_000, "not JSON"),
+        ('{"audio": "a.flac"', "not JSON"),
+        ({"audio": 5}, "'audio'"),
+        ({"audio": ["a.flac"]}, "'audio'"),
+        ({"audio": ""}, "no file"),
+        ({"audio": "a\0b"}, "no file"),
+        ({"audio": "x" * 5000}, "no file"),
+        (GOOD | {"text": 5}, "'text'"),
+        (GOOD | {"text": ""}, "'text'"),
+        (GOOD | {"text": " ?!"}, "'text'"),
+        (GOOD | {"slots": [1]}, "'slots'"),
+        (GOOD | {"slots": {"size": 1}}, "'slots'"),
+        (GOOD | {"slots": {"size": ""}}, "'slots'"),
+        (GOOD | {"query_doc": 5}, "'query_doc'"),
+        ({"audio": "a.flac", "query_doc": "c"}, "'query_doc'"),
+        (GOOD | {"duration": "3 s"}, "'duration'"),
+        (GOOD | {"noise": 5}, "'noise'"),
+        (GOOD | {"utterances": "x"}, "'utterances'"),
+        (GOOD | {"utterances": []}, "'utterances'"),
+        (GOOD | {"utterances": None}, "'utterances'"),
+        (GOOD | {"utterances": [{"start": 2, "end": 1}]}, "'utterances'"),
+        (GOOD | {"utterances": [{"start": 0}]}, "'utterances'"),
+        (GOOD | {"utterances": [{"start": 0, "end": 1}]}, "two manifests"),
+    ],
+)
+def test_a_bad_row_is_told_by_its_line_before_a_model_is_loaded(
+    sample_files: list[Path], tmp_path: Path, row: str | dict, told: str
+) -> None:
+    shutil.copy(sample_files[0], tmp_path / "a.flac")
+    bad = row if isinstance(row, str) else json.dumps(row)
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text(f"{json.dumps(GOOD)}\n\n{bad}\n")
+    output = failing(manifest, "--model", "there is none")
+    assert "manifest.jsonl, line 3: " in output
+    assert told in output
+
+
+@pytest.mark.parametrize("line", ['{"audio": "a.flac"}', '{"audio": "a.flac", "text": 5}', "5", "{", '{"text": "x"}'])
+def test_a_bad_row_of_another_recogniser_is_told(sample_files: list[Path], tmp_path: Path, line: str) -> None:
+    shutil.copy(sample_files[0], tmp_path / "a.flac")
+    manifest = write_jsonl(tmp_path / "manifest.jsonl", GOOD)
+    (tmp_path / "heard.jsonl").write_text(f"{json.dumps(GOOD)}\n{line}\n")
+    assert "heard.jsonl, line 2: " in failing(manifest, "--others", tmp_path / "heard.jsonl")
+
+
+def test_files_that_are_not_there_are_told_before_a_model_is_loaded(sample_files: list[Path], tmp_path: Path) -> None:
+    shutil.copy(sample_files[0], tmp_path / "a.flac")
+    manifest = write_jsonl(tmp_path / "manifest.jsonl", GOOD | {"query_doc": "c"})
+    none = ("--model", "there is none")
+    assert "no catalogue" in failing(manifest, *none)
+    assert "no catalogue" in failing(manifest, *none, "--catalogue", tmp_path / "gone.jsonl")
+    other = write_jsonl(tmp_path / "other.jsonl", {"id": "o", "title": "Oslo"})
+    assert "no document 'c'" in failing(manifest, *none, "--catalogue", other)
+    right = write_jsonl(tmp_path / "right.jsonl", {"id": "c", "title": "Copenhagen"})
+    output = failing(manifest, *none, "--catalogue", right, "--predictions", tmp_path / "no folder" / "heard.jsonl")
+    assert "heard.jsonl cannot be written" in output
+    assert "no folder" in failing(tmp_path / "no folder" / "manifest.jsonl", *none)
+    assert "cannot be read" in failing(tmp_path, *none)
 
 
 def test_models_are_listed() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from asr.checkpoints import Checkpoint
+from asr.languages import LANGUAGES
 from server.cli import app, flag_of, variable_of
 from server.settings import Settings
 
@@ -21,12 +23,27 @@ def test_variables_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("flag", "value"),
-    [("--port", "70000"), ("--port", "x"), ("--languages", " , "), ("--max-queue", "0"), ("--log-level", "loud")],
+    [
+        ("--port", "70000"),
+        ("--port", "x"),
+        ("--languages", " , "),
+        ("--languages", "en,xx"),
+        ("--max-queue", "0"),
+        ("--log-level", "loud"),
+        ("--shutdown-timeout", "inf"),
+        ("--answer-timeout", "nan"),
+        ("--upload-timeout", "1e999"),
+    ],
 )
 def test_a_wrong_setting_ends_the_program_and_names_its_flag(flag: str, value: str) -> None:
     result = CliRunner().invoke(app, ["serve", flag, value])
     assert result.exit_code == 2
     assert flag in result.output
+
+
+def test_the_languages_that_may_be_named_are_whispers(base: Checkpoint) -> None:
+    """The check needs no model; large-v3 added Cantonese to what the packaged model knows."""
+    assert {*base.tokenizer.languages, "yue"} == LANGUAGES
 
 
 def test_every_setting_has_a_flag_that_is_described() -> None:
