@@ -2,7 +2,7 @@
 
 Media libraries are large, written in C and believe much of what a header claims: a small file can make them take
 gigabytes, hang or crash. A worker process has a limit on memory and on time. One that breaks is replaced, and only
-the clip that broke it is refused.
+the clip that broke it is refused. This needs a POSIX system, as the server does.
 """
 
 import json
@@ -12,17 +12,25 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe
 
 import numpy as np
 
 from asr.audio import Audio, AudioLimits, decode_audio
-from asr.errors import AsrError, AudioTooLong, EngineClosed, InvalidAudio
+from asr.errors import AsrError, AudioTooLong, EngineBusy, EngineClosed, InvalidAudio
 
 # Beyond what a fresh worker has mapped: room for the longest clip, whose samples are copied a few times.
 MEMORY_LIMIT = 512 << 20  # bytes
 EXIT_SECONDS = 2.0
+TAKE_SECONDS = 10.0  # that a worker has to take a clip; a fresh one imports its libraries first
+WATCH_SECONDS = 1.0  # after which a worker that should have ended itself is ended
+
+TAKEN = b"taken"
+NO_WORKER = "Recordings cannot be decoded just now. Try again in a moment."
 
 REFUSALS: dict[str, type[AsrError]] = {kind.__name__: kind for kind in (InvalidAudio, AudioTooLong)}
 
@@ -34,7 +42,6 @@ class AudioWorkers:
     """
 
     def __init__(self, count: int, limits: AudioLimits = AudioLimits(), *, hang_seconds: int = 10) -> None:
-        self._closed = False
         self._workers = [_Worker(limits, hang_seconds) for _ in range(count)]
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in self._workers:
@@ -49,49 +56,81 @@ class AudioWorkers:
     def decode(self, data: bytes) -> Audio:
         """As `asr.audio.decode_audio` does, in the next idle worker; may be called from several threads.
 
-        Raises InvalidAudio, too, for a clip whose decoding breaks its worker, and EngineClosed after `close`.
+        Raises InvalidAudio, too, for a clip whose decoding breaks its worker, EngineBusy where no worker can be
+        started just now, and EngineClosed after `close`.
         """
         worker = self._idle.get()
         try:
-            return worker.decode(data)
-        except (EOFError, OSError) as error:
-            if self._closed:
-                raise EngineClosed("The server is shutting down. Try again in a moment.") from None
-            worker.restart()
-            raise InvalidAudio("The audio cannot be decoded safely. Convert it to 16 kHz mono wav or flac.") from error
+            if not worker.take(data):  # one that died while it was idle is not the clip's fault
+                worker.restart()
+                if not worker.take(data):
+                    raise EngineBusy(NO_WORKER)
+            return worker.answer()
         finally:
             self._idle.put(worker)
 
     def close(self) -> None:
         """End the workers; a clip that is being decoded is given up."""
-        self._closed = True
         for worker in self._workers:
-            worker.stop()
+            worker.close()
 
 
 class _Worker:
-    """The server's end of one process."""
+    """The server's end of one process, which is replaced when it breaks."""
 
     def __init__(self, limits: AudioLimits, hang_seconds: int) -> None:
         self._arguments = (json.dumps(asdict(limits)), str(hang_seconds))
+        self._answer_seconds = hang_seconds + WATCH_SECONDS
+        self._lock = threading.Lock()  # nothing is started once it is closed
+        self._closed = False
         self._start()
 
     def _start(self) -> None:
         self._connection, theirs = Pipe()
         command = "import sys; from asr.audio_workers import work; work(*sys.argv[1:])"
-        self._process = subprocess.Popen(
-            # It finds its modules where this process does, and nowhere else.
-            [sys.executable, "-P", "-c", command, str(theirs.fileno()), *self._arguments],
-            pass_fds=[theirs.fileno()],
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # some decoders write there what they think of a file
-        )
-        theirs.close()  # so that either end notices when the other process dies
+        with theirs:  # closed here, so that either end notices when the other process dies
+            self._process = subprocess.Popen(
+                # It finds its modules where this process does, and nowhere else.
+                [sys.executable, "-P", "-c", command, str(theirs.fileno()), *self._arguments],
+                pass_fds=[theirs.fileno()],
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # some decoders write there what they think of a file
+            )
 
-    def decode(self, data: bytes) -> Audio:
-        """Raises EOFError or OSError when the process breaks."""
-        self._connection.send_bytes(data)
+    def take(self, data: bytes) -> bool:
+        """Hand over a clip; False where the process is not there to take it."""
+        with suppress(EOFError, OSError), self._ended_after(TAKE_SECONDS):
+            self._connection.send_bytes(data)
+            return self._connection.recv_bytes() == TAKEN
+        return False
+
+    def answer(self) -> Audio:
+        """What became of the clip that was taken."""
+        try:
+            with self._ended_after(self._answer_seconds):
+                return self._received()
+        except (EOFError, OSError) as error:
+            self._check_open()
+            raise InvalidAudio("The audio cannot be decoded safely. Convert it to 16 kHz mono wav or flac.") from error
+
+    def restart(self) -> None:
+        """Raises EngineBusy where the system has no room for a process; the next clip tries again."""
+        with self._lock:
+            self._check_open()
+            self._stop()
+            try:
+                self._start()
+            except OSError as error:
+                raise EngineBusy(NO_WORKER) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._stop()
+
+    def _received(self) -> Audio:
         answer = json.loads(self._connection.recv_bytes())
         if "refusal" in answer:
             raise REFUSALS[answer["refusal"]](answer["message"])
@@ -100,14 +139,26 @@ class _Worker:
         # A copy, for arrays over bytes cannot be written to.
         return Audio(np.frombuffer(self._connection.recv_bytes(), np.float32).copy(), answer["clipped"])
 
-    def restart(self) -> None:
-        self.stop()
-        self._start()
-
-    def stop(self) -> None:
+    def _stop(self) -> None:
         self._process.kill()
-        self._process.wait(EXIT_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # it will end when the system lets it
+            self._process.wait(EXIT_SECONDS)
         self._connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineClosed("The server is shutting down. Try again in a moment.")
+
+    @contextmanager
+    def _ended_after(self, seconds: float) -> Iterator[None]:
+        """End the process if this takes longer: one that was stopped neither reads nor ends by itself."""
+        watch = threading.Timer(seconds, self._process.kill)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
 
 def _environment() -> dict[str, str]:
@@ -129,6 +180,7 @@ def work(file_descriptor: str, limits: str, hang_seconds: str) -> None:
             data = connection.recv_bytes()
         except EOFError:
             return
+        connection.send_bytes(TAKEN)
         signal.alarm(int(hang_seconds))  # ends the process, wherever in a library it is
         header, samples = _answer(data, audio_limits)
         signal.alarm(0)

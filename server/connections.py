@@ -6,7 +6,7 @@ waits for too long is closed. Where there are too many connections, the one that
 
 import asyncio
 import contextlib
-import sys
+import resource
 from typing import Any
 
 import h11
@@ -14,9 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from server.errors import ApiError, error_body
-
-if sys.platform != "win32":
-    import resource
 
 REQUEST_SECONDS = 10.0  # from the connection, or the answer before, to the end of a request's header
 ANSWER_SECONDS = 60.0  # that a client may leave an answer untaken
@@ -140,8 +137,6 @@ def connection_limit(wanted: int) -> int:
     A connection that is sent a file takes two; the others are for the index, and for connections that are accepted
     before room is made for them.
     """
-    if sys.platform == "win32":
-        return wanted
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

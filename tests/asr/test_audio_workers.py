@@ -1,5 +1,6 @@
 """What strangers send is decoded apart from the server: a clip may break a worker, never more than that."""
 
+import errno
 import os
 import signal
 import time
@@ -8,14 +9,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from asr import audio_workers
 from asr.audio import AudioLimits, Samples, decode_audio
 from asr.audio_workers import AudioWorkers
-from asr.errors import AudioTooLong, EngineClosed, InvalidAudio
+from asr.errors import AudioTooLong, EngineBusy, EngineClosed, InvalidAudio
 from tests.asr.recordings import with_ffmpeg, with_sndfile
+
+# Headers of AAC frames without a frame: FFmpeg reads seven seconds for nothing.
+ENDLESS = bytes.fromhex("fff15080011ffc") * 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -91,23 +97,60 @@ def test_an_index_that_hides_its_claim_by_compression_harms_nobody(workers: Audi
 
 
 def test_a_worker_that_hangs_is_ended_and_replaced(speech: Samples) -> None:
-    """Headers of AAC frames without a frame: FFmpeg reads seven seconds for nothing."""
-    endless = bytes.fromhex("fff15080011ffc") * 1_000_000
     with AudioWorkers(1, AudioLimits(max_decoding_seconds=1000.0), hang_seconds=1) as workers:
         with pytest.raises(InvalidAudio, match="safely"):
-            workers.decode(endless)
+            workers.decode(ENDLESS)
         assert len(workers.decode(with_sndfile(speech, "WAV")).samples) == len(speech)
 
 
-def test_a_worker_that_dies_is_replaced(speech: Samples) -> None:
+def test_a_worker_that_died_while_idle_is_replaced(speech: Samples) -> None:
+    """The next clip, which had done nothing, was once refused."""
     before = children()
     with AudioWorkers(1) as workers:
         (worker,) = children() - before
         os.kill(worker, signal.SIGKILL)
-        with pytest.raises(InvalidAudio, match="safely"):
-            workers.decode(with_sndfile(speech, "WAV"))
         assert len(workers.decode(with_sndfile(speech, "WAV")).samples) == len(speech)
         assert worker not in children()
+
+
+def test_a_worker_that_was_stopped_is_replaced(speech: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its alarm does not reach it: a clip once waited for ever, and a large one even to be sent."""
+    monkeypatch.setattr(audio_workers, "TAKE_SECONDS", 4.0)
+    before = children()
+    with AudioWorkers(1) as workers:
+        (worker,) = children() - before
+        os.kill(worker, signal.SIGSTOP)
+        assert len(workers.decode(with_sndfile(np.tile(speech, 20), "WAV")).samples) == 20 * len(speech)
+        assert worker not in children()
+
+
+def test_a_worker_that_is_stopped_at_work_is_ended(speech: Samples) -> None:
+    before = children()
+    with AudioWorkers(1, AudioLimits(max_decoding_seconds=1000.0), hang_seconds=1) as workers:
+        assert len(workers.decode(with_sndfile(speech, "WAV")).samples)
+        (worker,) = children() - before
+        with ThreadPoolExecutor(1) as thread:
+            decoding = thread.submit(workers.decode, ENDLESS)
+            time.sleep(0.3)  # less than it takes
+            os.kill(worker, signal.SIGSTOP)
+            with pytest.raises(InvalidAudio, match="safely"):
+                decoding.result(10)
+
+
+def test_where_no_worker_can_be_started_the_clip_may_come_again(
+    speech: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server out of file descriptors once lost its workers for good, and answered 500."""
+    before = children()
+    with AudioWorkers(1) as workers:
+        for worker in children() - before:
+            os.kill(worker, signal.SIGKILL)
+        with monkeypatch.context() as context:
+            context.setattr(audio_workers, "Pipe", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
+            for _ in range(2):
+                with pytest.raises(EngineBusy, match="Try again"):
+                    workers.decode(with_sndfile(speech, "WAV"))
+        assert len(workers.decode(with_sndfile(speech, "WAV")).samples) == len(speech)
 
 
 def test_closing_ends_the_workers(speech: Samples) -> None:
