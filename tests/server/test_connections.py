@@ -1,8 +1,10 @@
 """Connections whose clients say nothing, say half, or do not listen; on real sockets."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 import uvicorn
@@ -197,6 +199,26 @@ def test_pipelined_requests_are_answered_in_turn() -> None:
             answers = await answer_of(await there.connect(WHOLE * 3 + last))
             assert answers.count(b"HTTP/1.1 200") == 4
             assert not there.state.connections
+
+    asyncio.run(scenario())
+
+
+def test_a_body_in_tiny_chunks_lets_others_be_answered_meanwhile() -> None:
+    """They once had the event loop to themselves for half a second at a time."""
+
+    async def scenario() -> None:
+        async with listening() as there:
+            head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            client = await there.connect()
+            client[1].write(head + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n")
+            answer = asyncio.create_task(answer_of(client))
+            turns = [time.monotonic()]
+            while not answer.done():
+                await asyncio.sleep(0)
+                turns.append(time.monotonic())
+            assert b" 200 " in await answer
+            longest = max(later - earlier for earlier, later in pairwise(turns))
+            assert longest < (turns[-1] - turns[0]) / 8
 
     asyncio.run(scenario())
 
