@@ -49,10 +49,11 @@ def load_settings(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         for problem in error.errors():
-            name = str(problem["loc"][0])
+            name, message = str(problem["loc"][0]), problem["msg"].removeprefix("Value error, ")
             err.print(
-                f"[bold red]error:[/] {flag_of(name)} (or {variable_of(name)}): {escape(problem['msg'])}",
+                f"[bold red]error:[/] {flag_of(name)} (or {variable_of(name)}): {escape(message)}",
                 highlight=False,
+                soft_wrap=True,
             )
         raise typer.Exit(2) from None
 

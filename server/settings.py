@@ -13,7 +13,13 @@ class Settings(BaseSettings):
     """Checked once, at start; after that nothing changes it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SAYSEEK_", frozen=True, extra="ignore", validate_default=True, allow_inf_nan=False
+        env_prefix="SAYSEEK_",
+        env_ignore_empty=True,  # compose files set to nothing what the owner did not set
+        frozen=True,
+        extra="ignore",
+        validate_default=True,
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
@@ -24,6 +30,7 @@ class Settings(BaseSettings):
 
     model: str = Field(
         "base",
+        min_length=1,
         description="Packaged model (base, tiny.en), folder in the Hugging Face layout, OpenAI .pt file, or hub id.",
     )
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -67,9 +74,16 @@ class Settings(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _not_blank(cls, value: SecretStr | None) -> SecretStr | None:
-        """A variable that is set to nothing, as compose files do, sets no key."""
-        return value if value and value.get_secret_value().strip() else None
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value().strip() if value else ""
+        if not key.isascii() or not key.isprintable():
+            raise ValueError("the key has characters that no header can carry; make one of letters and digits")
+        return SecretStr(key) if key else None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("languages", mode="before")
     @classmethod

@@ -21,6 +21,31 @@ def test_variables_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.languages == ("en", "de", "fr")
 
 
+def test_variables_set_to_nothing_set_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty SAYSEEK_MODEL was once looked for as a folder."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(variable_of(name), "")
+    assert Settings().model_dump() == {name: field.default for name, field in Settings.model_fields.items()}
+
+
+def test_blanks_around_a_key_are_none_of_it() -> None:
+    key = Settings(api_key=" hush\n").api_key
+    assert key
+    assert key.get_secret_value() == "hush"
+    assert Settings(api_key=" ").api_key is None
+
+
+def test_log_levels_may_be_written_large() -> None:
+    assert Settings(log_level="WARNING").log_level == "warning"
+
+
+@pytest.mark.parametrize("name", ["SAYSEEK_API_KEY", "SAYSEEK_MODEL", "SAYSEEK_LOG_LEVEL", "SAYSEEK_HUB_CACHE"])
+def test_a_variable_that_is_not_utf8_ends_the_program(name: str) -> None:
+    result = CliRunner().invoke(app, ["serve"], env={name: "caf\udce9"})
+    assert result.exit_code == 2
+    assert name in result.output
+
+
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
@@ -29,6 +54,9 @@ def test_variables_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--languages", " , "),
         ("--languages", "en,xx"),
         ("--max-queue", "0"),
+        ("--model", " "),
+        ("--api-key", "schlüssel"),
+        ("--api-key", "hush\x07hush"),
         ("--log-level", "loud"),
         ("--shutdown-timeout", "inf"),
         ("--answer-timeout", "nan"),
