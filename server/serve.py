@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from server.app import create_app
 from server.connections import ACCEPTED_AT_ONCE, QUEUED, Connection, Connections, connection_limit
 from server.logs import configure_logging
+from server.memory import keep_what_is_loaded
 from server.services import Services
 from server.settings import Settings
 
@@ -124,5 +125,6 @@ async def _serve(
 async def _announce_when_ready(listener: socket.socket, services: Services, announce: Callable[[str], None]) -> None:
     host, port = listener.getsockname()[:2]
     await services.ready.wait()
+    keep_what_is_loaded()
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     announce(f"http://{shown}:{port}")

@@ -13,10 +13,13 @@ from search.errors import InvalidDocument
 from search.index import SearchIndex
 from search.json_records import Record, first_character, json_array, json_lines
 from server.errors import ApiError
+from server.memory import give_back_memory
 from server.routes import AppServices
 from server.schemas import errors
 
 router = APIRouter(prefix="/v1/documents", tags=["catalogue"])
+
+LARGE_BYTES = 1_000_000
 
 EXAMPLE = {"id": "3413829", "title": "Reykjavík", "body": "Capital of Iceland", "country": "Iceland"}
 
@@ -84,7 +87,11 @@ def _unknown(document_id: str) -> ApiError:
 
 
 def _upsert(index: SearchIndex, body: bytes) -> int:
-    return index.upsert(documents_from(record.value for record in _records(body)))
+    try:
+        return index.upsert(documents_from(record.value for record in _records(body)))
+    finally:
+        if len(body) > LARGE_BYTES:
+            give_back_memory()
 
 
 def _records(body: bytes) -> Iterator[Record]:
