@@ -90,15 +90,15 @@ def _until_none(queue: SimpleQueue[Outcome | Exception | None]) -> Iterator[Outc
 
 def ask_file(client: Client, file: str, question: Question) -> Iterator[Outcome]:
     """At least one outcome. An error of one piece does not keep the next from being asked."""
-    try:
-        pieces = _pieces(file, question.whole)
-        first = list(islice(pieces, 2))
-        if not first:
-            yield Outcome(file)
-        for piece in chain(first, pieces):
+    pieces = _pieces_and_error(file, question.whole)
+    first = list(islice(pieces, 2))
+    if not first:
+        yield Outcome(file)
+    for piece in chain(first, pieces):
+        if isinstance(piece, Piece):
             yield _ask_piece(client, file, piece, question, alone=len(first) == 1)
-    except (OSError, SayseekError) as exc:
-        yield Outcome(file, error=exc)
+        else:
+            yield Outcome(file, error=piece)
 
 
 def _ask_piece(client: Client, file: str, piece: Piece, question: Question, alone: bool) -> Outcome:
@@ -113,6 +113,14 @@ def _ask_piece(client: Client, file: str, piece: Piece, question: Question, alon
     except SayseekError as exc:
         return Outcome(file, piece, error=exc, alone=alone)
     return Outcome(file, piece, answer, alone=alone)
+
+
+def _pieces_and_error(file: str, whole: bool) -> Iterator[Piece | OSError | SayseekError]:
+    """A file's pieces, and at the end what kept the rest of it from being read."""
+    try:
+        yield from _pieces(file, whole)
+    except (OSError, SayseekError) as exc:
+        yield exc
 
 
 def _pieces(file: str, whole: bool) -> Iterator[Piece]:

@@ -15,7 +15,7 @@ import httpx
 from clients import protocol
 from clients.answers import SearchAnswer, VoiceSearchAnswer
 from clients.errors import SayseekError, translated_errors, translated_setup_errors
-from clients.protocol import Audio, Call
+from clients.protocol import Arriving, Audio, Call
 from clients.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, RetryOptions
 
 TIMEOUT_SECONDS = 60.0
@@ -41,6 +41,7 @@ class Client:
     ) -> None:
         with translated_setup_errors():
             self._http = httpx.Client(**protocol.connection(base_url, api_key, timeout))
+        self._timeout = timeout
         self._retry = retry
 
     def voice_search(
@@ -102,10 +103,17 @@ class Client:
         while True:
             try:
                 with translated_errors(str(self._http.base_url)):
-                    return call.read(self._http.request(call.method, call.path, **call.content))
+                    return call.read(self._response(call))
             except SayseekError as error:
                 wait = retries.wait_after(error)
             time.sleep(wait)
+
+    def _response(self, call: Call[Answer]) -> httpx.Response:
+        arriving = Arriving(self._timeout)
+        with self._http.stream(call.method, call.path, **call.content) as response:
+            for part in response.iter_bytes():
+                arriving.add(part)
+        return arriving.whole(response)
 
 
 class AsyncClient:
@@ -121,6 +129,7 @@ class AsyncClient:
     ) -> None:
         with translated_setup_errors():
             self._http = httpx.AsyncClient(**protocol.connection(base_url, api_key, timeout))
+        self._timeout = timeout
         self._retry = retry
 
     async def voice_search(
@@ -174,7 +183,15 @@ class AsyncClient:
         while True:
             try:
                 with translated_errors(str(self._http.base_url)):
-                    return call.read(await self._http.request(call.method, call.path, **call.content))
+                    async with asyncio.timeout(self._timeout):
+                        return call.read(await self._response(call))
             except SayseekError as error:
                 wait = retries.wait_after(error)
             await asyncio.sleep(wait)
+
+    async def _response(self, call: Call[Answer]) -> httpx.Response:
+        arriving = Arriving(self._timeout)
+        async with self._http.stream(call.method, call.path, **call.content) as response:
+            async for part in response.aiter_bytes():
+                arriving.add(part)
+        return arriving.whole(response)

@@ -91,8 +91,10 @@ def translated_errors(server: str) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectTimeout, httpx.ConnectError) as exc:
+        if "WRONG_VERSION_NUMBER" in str(exc) or "record layer failure" in str(exc).lower():
+            raise MalformedAnswer(f"{server} does not speak https: write its address with http://.") from exc
         raise ServerUnreachable(f"No answer from {server}: {exc or 'the time to connect ran out'}.") from exc
-    except httpx.TimeoutException as exc:
+    except (httpx.TimeoutException, TimeoutError) as exc:
         raise ServerTimeout(f"{server} did not answer in time. Allow more time, or send less.") from exc
     except httpx.TransportError as exc:
         raise ServerUnreachable(f"The connection to {server} broke off: {exc or type(exc).__name__}.") from exc

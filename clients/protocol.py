@@ -6,6 +6,7 @@ Each function gives the `Call` for one of the server's resources.
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from clients.errors import Busy, MalformedAnswer, error_from
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 CONNECT_SECONDS = 5.0
 LONGEST_TIMEOUT_SECONDS = 86_400.0  # sockets cannot wait for ever
+LARGEST_ANSWER = 200_000_000  # bytes; a hundred results with documents of a megabyte fit
 BATCH_BYTES = 4_000_000  # of documents in one request: far below what servers and proxies refuse
 
 Audio = bytes | Path | str | BinaryIO
@@ -34,6 +36,33 @@ class Call(Generic[Answer]):
     path: str
     read: Callable[[httpx.Response], Answer]
     content: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Arriving:
+    """A response whose body arrives in parts, for which there are `timeout` seconds from now on in all."""
+
+    def __init__(self, timeout: float) -> None:
+        self._deadline = time.monotonic() + timeout
+        self._body = bytearray()
+
+    def add(self, part: bytes) -> None:
+        """Raises `TimeoutError` for what comes too late, and `MalformedAnswer` for what no server answers."""
+        self._body += part
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
+        if len(self._body) > LARGEST_ANSWER:
+            raise MalformedAnswer(f"More than {LARGEST_ANSWER:,} bytes were answered: is it Sayseek?")
+
+    def whole(self, response: httpx.Response) -> httpx.Response:
+        """The response with the body that has arrived, which is unpacked already."""
+        packed = {"content-encoding", "content-length", "transfer-encoding"}
+        return httpx.Response(
+            response.status_code,
+            headers=[(name, value) for name, value in response.headers.multi_items() if name.lower() not in packed],
+            content=bytes(self._body),
+            request=response.request,
+            extensions=response.extensions,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +87,8 @@ def connection(base_url: str | None, api_key: str | None, timeout: float) -> dic
     return {
         "base_url": _server_url(base_url or os.environ.get("SAYSEEK_SERVER") or DEFAULT_SERVER),
         "headers": {"User-Agent": "sayseek"} | ({"Authorization": f"Bearer {key}"} if key else {}),
-        "timeout": httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+        # Before the whole time is over, so that a server that is not there is not taken for a slow one.
+        "timeout": httpx.Timeout(timeout, connect=min(0.9 * timeout, CONNECT_SECONDS)),
     }
 
 

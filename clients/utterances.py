@@ -14,7 +14,7 @@ from clients.errors import UnreadableRecording
 from vad.endpointer import EndpointerOptions
 from vad.utterances import DEFAULT_OPTIONS, SAMPLE_RATE, Samples, Utterance, UtteranceCutter, pcm16
 
-BLOCK_SECONDS = 5  # read at a time: hours-long recordings never lie in memory whole
+BLOCKS_PER_SECOND = 4  # hours-long recordings never lie in memory whole; where one breaks off, its last block is lost
 
 
 def is_readable(recording: Path | BinaryIO) -> bool:
@@ -33,12 +33,19 @@ def is_readable(recording: Path | BinaryIO) -> bool:
 def utterances(recording: Path | BinaryIO, options: EndpointerOptions = DEFAULT_OPTIONS) -> Iterator[Utterance]:
     """The utterances in a recording that `is_readable`, of any rate and channel count, in order.
 
-    Raises `OSError` when a file cannot be opened, `UnreadableRecording` when it breaks off.
+    Raises `OSError` when a file cannot be opened, and `UnreadableRecording` when it breaks off, after the utterances
+    that were before.
     """
     cutter = UtteranceCutter(options)
-    for samples in _blocks(recording):
-        yield from cutter.push(samples)
+    broken: UnreadableRecording | None = None
+    try:
+        for samples in _blocks(recording):
+            yield from cutter.push(samples)
+    except UnreadableRecording as exc:
+        broken = exc
     yield from cutter.flush()
+    if broken:
+        raise broken
 
 
 def as_flac(samples: Samples) -> bytes:
@@ -52,7 +59,7 @@ def _blocks(recording: Path | BinaryIO) -> Iterator[Samples]:
     """The recording as 16 kHz mono, a few seconds at a time."""
     with _opened(recording) as file, _translated_errors(), soundfile.SoundFile(file, closefd=False) as sound:
         resampler = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, num_channels=1, dtype="float32")
-        for block in sound.blocks(BLOCK_SECONDS * sound.samplerate, dtype="float32", always_2d=True):
+        for block in sound.blocks(max(1, sound.samplerate // BLOCKS_PER_SECOND), dtype="float32", always_2d=True):
             yield pcm16(resampler.resample_chunk(block.mean(axis=1)))
         yield pcm16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
 

@@ -1,10 +1,11 @@
 """A small real HTTP server that answers as the API says, or as a test scripts its next answers."""
 
+import asyncio
 import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 RESULT = {
@@ -46,6 +47,18 @@ class BreaksOff(Response):
 
     def __init__(self) -> None:
         super().__init__(b'{"query":', headers={"Content-Length": "1000"}, media_type="application/json")
+
+
+class Drips(StreamingResponse):
+    """An answer without end, a space at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(self._spaces(), media_type="application/json")
+
+    async def _spaces(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.05)
 
 
 def error(status: int, message: str = "Mend it.", code: str = "some_code", **headers: str) -> Response:

@@ -1,8 +1,11 @@
 """Both clients, through one suite, against a real server."""
 
 import asyncio
+import gzip
 import inspect
 import io
+import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from clients.errors import (
 )
 from clients.protocol import BATCH_BYTES
 from clients.retries import NO_RETRIES
-from tests.clients.server import RESULT, BreaksOff, FakeServer, Never, error
+from tests.clients.server import RESULT, BreaksOff, Drips, FakeServer, Never, error
 
 NOW = "0"  # a Retry-After that costs no time
 
@@ -241,6 +244,13 @@ def test_nobody_at_the_address(connect: Callable[..., Client], nobody: str) -> N
         connect(nobody, retry=NO_RETRIES).search("x")
 
 
+def test_https_where_there_is_only_http(connect: Callable[..., Client], server: FakeServer) -> None:
+    """The message was OpenSSL's: wrong version number."""
+    address = server.url.replace("http:", "https:")
+    with pytest.raises(MalformedAnswer, match="write its address with http://"):
+        connect(address).search("x")
+
+
 def test_an_answer_that_breaks_off(connect: Callable[..., Client], server: FakeServer) -> None:
     server.answers.append(BreaksOff())
     with pytest.raises(ServerUnreachable, match="broke off"):
@@ -257,6 +267,31 @@ def test_a_slow_answer_is_given_up_and_not_asked_for_again(connect: Callable[...
     with pytest.raises(ServerTimeout, match="did not answer in time"):
         connect(server.url, timeout=0.2).search("x")
     assert len(server.received) == 1
+
+
+def test_an_answer_that_drips_is_given_up(connect: Callable[..., Client], server: FakeServer) -> None:
+    """Every part of it was in time, and the whole never came to an end."""
+    server.answers.append(Drips())
+    started = time.monotonic()
+    with pytest.raises(ServerTimeout, match="did not answer in time"):
+        connect(server.url, timeout=0.5).search("x")
+    assert time.monotonic() - started < 3
+
+
+def test_an_answer_without_end_does_not_fill_the_memory(
+    client: Client, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.protocol.LARGEST_ANSWER", 5_000_000)
+    packed = gzip.compress(bytes(50_000_000), 1)
+    server.answers.append(Response(packed, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(MalformedAnswer, match="More than 5,000,000 bytes"):
+        client.search("x")
+
+
+def test_answers_may_be_packed(client: Client, server: FakeServer) -> None:
+    packed = gzip.compress(json.dumps({"query": "x", "results": [], "timings": {"total_ms": 1}}).encode())
+    server.answers.append(Response(packed, headers={"Content-Encoding": "gzip"}))
+    assert client.search("x").query == "x"
 
 
 @pytest.mark.parametrize(
