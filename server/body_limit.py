@@ -17,6 +17,13 @@ if not hasattr(MultiPartParser, "spool_max_size"):
 MultiPartParser.spool_max_size = sys.maxsize
 
 
+# What to send instead, by the part of the request that is at fault.
+SMALLER = {
+    "file": "Send just the spoken query, compressed (flac, opus) or at 16 kHz mono.",
+    "documents": "Send the documents in several requests.",
+}
+
+
 class BodyLimit:
     """ASGI middleware: a body that is too large, too slow or one too many is refused while it arrives."""
 
@@ -31,7 +38,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _Body(self, receive, Headers(scope=scope).get("content-length", ""))
+        body = _Body(self, receive, scope)
         try:
             await self.app(scope, body.receive, send)
         finally:
@@ -41,10 +48,12 @@ class BodyLimit:
 class _Body:
     """One request's body: counts what arrives, and when."""
 
-    def __init__(self, limit: BodyLimit, receive: Receive, declared: str) -> None:
+    def __init__(self, limit: BodyLimit, receive: Receive, scope: Scope) -> None:
         self.limit = limit
+        declared = Headers(scope=scope).get("content-length", "")
         self.declared = int(declared) if declared.isdigit() else 0
         self.bytes = 0
+        self._param = "documents" if scope["path"].startswith("/v1/documents") else "file"
         self._receive = receive
         self._complete = False
         self._deadline = asyncio.get_running_loop().time() + limit.timeout
@@ -61,7 +70,8 @@ class _Body:
             raise ApiError(
                 408,
                 "upload_timeout",
-                f"The upload took longer than {self.limit.timeout:g} seconds. Send a shorter or smaller recording.",
+                f"The upload took longer than {self.limit.timeout:g} seconds. {SMALLER[self._param]}",
+                param=self._param,
                 headers={"Connection": "close"},
             ) from None
         count = len(message.get("body", b""))
@@ -76,9 +86,8 @@ class _Body:
             raise ApiError(
                 413,
                 "upload_too_large",
-                f"The upload is larger than {self.limit.max_bytes} bytes. "
-                "Send just the spoken query, compressed (flac, opus) or at 16 kHz mono.",
-                param="file",
+                f"The upload is larger than {self.limit.max_bytes} bytes. {SMALLER[self._param]}",
+                param=self._param,
                 headers={"Connection": "close"},
             )
         if self.limit.held - self.bytes + count > self.limit.max_memory:

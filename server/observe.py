@@ -42,8 +42,7 @@ class Observe:
             raise
         finally:
             seconds = time.monotonic() - started
-            # The route's pattern, not the path: a path may hold ids, and must not multiply the metrics.
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = _route(scope)
             # A client may make up methods.
             method = scope["method"] if scope["method"] in METHODS else "other"
             self.metrics.requests.labels(method, route, status).inc()
@@ -56,3 +55,11 @@ class Observe:
                 status,
                 1000 * seconds,
             )
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, not the path, which may hold ids: it must not multiply the metrics."""
+    if "route" in scope:
+        return str(scope["route"].path)
+    # A mounted folder leaves its own path; a route of Starlette's, such as that of /openapi.json, has a fixed one.
+    return str(scope["root_path"] or scope["path"]) if "endpoint" in scope else "unmatched"

@@ -64,6 +64,7 @@ async def put_documents(request: Request, services: AppServices) -> Indexed:
     return Indexed(indexed=await services.in_writer_thread(_upsert, services.index, body))
 
 
+@router.head("/{document_id:path}", include_in_schema=False)
 @router.get("/{document_id:path}", responses=errors(401, 404, 503))
 async def get_document(document_id: str, services: AppServices) -> dict[str, Any]:
     """One document, as it was put."""

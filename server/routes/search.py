@@ -26,6 +26,7 @@ class SearchAnswer(BaseModel):
     timings: SearchTimings
 
 
+@router.head("/search", include_in_schema=False)
 @router.get("/search", responses=errors(400, 401, 503))
 async def search(
     services: AppServices,

@@ -174,6 +174,33 @@ def test_operations(client: TestClient, reykjavik: bytes) -> None:
     assert client.get("/healthz").headers["x-request-id"].startswith("req_")
 
 
+def test_too_many_documents_are_told_from_a_recording(client: TestClient) -> None:
+    """A catalogue was once told to send just the spoken query."""
+    told = assert_error(client.put("/v1/documents", content=bytes(1_100_000)), 413, "upload_too_large", "documents")
+    assert "several requests" in told
+
+
+def test_head_says_what_get_would(client: TestClient) -> None:
+    """It was refused, though every GET has its HEAD."""
+    for path, status in (("/v1/search?q=x", 200), ("/v1/documents/1", 200), ("/v1/documents/none", 404)):
+        assert client.head(path).status_code == status
+    assert client.head("/v1/voice-search").headers["allow"] == "POST"
+
+
+def test_every_file_of_the_documentation_counts_as_one_route(client: TestClient) -> None:
+    for path in ("/static-offline-docs/swagger-ui.css", "/static-offline-docs/none", "/openapi.json", "/none"):
+        client.get(path)
+    metrics = client.get("/metrics").text
+    for route, status in (
+        ("/static-offline-docs", 200),
+        ("/static-offline-docs", 404),
+        ("/openapi.json", 200),
+        ("unmatched", 404),
+    ):
+        assert f'route="{route}",status="{status}"' in metrics
+    assert "swagger" not in metrics
+
+
 def test_addresses_and_methods_that_do_not_exist(client: TestClient) -> None:
     assert_error(client.get("/v2/nothing"), 404, "not_found")
     assert_error(client.delete("/v1/search"), 405, "method_not_allowed")
@@ -182,7 +209,7 @@ def test_addresses_and_methods_that_do_not_exist(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("POST", "/v1/documents/1", "GET, DELETE"),
+        ("POST", "/v1/documents/1", "GET, HEAD, DELETE"),
         ("GET", "/v1/documents", "PUT"),
         ("GET", "/v1/voice-search", "POST"),
         ("BREW", "/healthz", "GET, HEAD"),
