@@ -55,10 +55,10 @@ class Arriving:
 
     def whole(self, response: httpx.Response) -> httpx.Response:
         """The response with the body that has arrived, which is unpacked already."""
-        packed = {"content-encoding", "content-length", "transfer-encoding"}
+        packed = {b"content-encoding", b"content-length", b"transfer-encoding"}
         return httpx.Response(
             response.status_code,
-            headers=[(name, value) for name, value in response.headers.multi_items() if name.lower() not in packed],
+            headers=[(name, value) for name, value in response.headers.raw if name.lower() not in packed],
             content=bytes(self._body),
             request=response.request,
             extensions=response.extensions,

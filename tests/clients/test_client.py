@@ -288,6 +288,12 @@ def test_an_answer_without_end_does_not_fill_the_memory(
         client.search("x")
 
 
+def test_headers_may_hold_any_bytes(client: Client, server: FakeServer) -> None:
+    server.answers.append(Response(b"{}", 400, headers={"Retry-After": "²"}))
+    with pytest.raises(InvalidRequest):
+        client.search("x")
+
+
 def test_answers_may_be_packed(client: Client, server: FakeServer) -> None:
     packed = gzip.compress(json.dumps({"query": "x", "results": [], "timings": {"total_ms": 1}}).encode())
     server.answers.append(Response(packed, headers={"Content-Encoding": "gzip"}))
