@@ -12,7 +12,7 @@ import numpy.typing as npt
 from asr.audio import SAMPLE_RATE, Audio
 from asr.transcript import Quality, Verdict
 from vad.detector import FRAME_SECONDS, speech_frames
-from vad.noise_floor import voice_level
+from vad.noise_floor import voice_levels
 
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
@@ -43,7 +43,8 @@ class Gate:
     def inspect(self, audio: Audio) -> tuple[Quality, npt.NDArray[np.bool_]]:
         """The figures of a clip, and for each 20 ms frame whether it is speech."""
         pcm = np.round(audio.samples * 32767).astype(np.int16)
-        speech = speech_frames(pcm, SAMPLE_RATE)
+        levels = voice_levels(_frames(pcm), SAMPLE_RATE)
+        speech = speech_frames(pcm, SAMPLE_RATE, levels=levels)
         power = _frame_power(audio)
         quality = Quality(
             duration=audio.duration,
@@ -52,15 +53,15 @@ class Gate:
             clipped=round(audio.clipped, 4),
             verdict=Verdict.OK,
         )
-        return replace(quality, verdict=self._verdict(quality, _dbfs(float(power.max())), pcm)), speech
+        return replace(quality, verdict=self._verdict(quality, _dbfs(float(power.max())), levels)), speech
 
-    def _verdict(self, quality: Quality, loudest: float, pcm: npt.NDArray[np.int16]) -> Verdict:
+    def _verdict(self, quality: Quality, loudest: float, levels: npt.NDArray[np.float64]) -> Verdict:
         options = self.options
         if quality.duration < options.min_seconds:
             return Verdict.TOO_SHORT
         if loudest < options.silence_dbfs:
             return Verdict.SILENT
-        if quality.speech_seconds < options.min_speech_seconds or _level_range(pcm) < options.min_level_range:
+        if quality.speech_seconds < options.min_speech_seconds or _level_range(levels) < options.min_level_range:
             return Verdict.NO_SPEECH
         return Verdict.CLIPPED if quality.clipped > options.max_clipped else Verdict.OK
 
@@ -74,10 +75,13 @@ def _frame_power(audio: Audio) -> npt.NDArray[np.float32]:
     return np.asarray(np.mean(rows**2, axis=1), np.float32)
 
 
-def _level_range(pcm: npt.NDArray[np.int16]) -> float:
+def _frames(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """The full frames, (frames, FRAME_SAMPLES)."""
+    return pcm[: len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+
+
+def _level_range(levels: npt.NDArray[np.float64]) -> float:
     """dB between the quiet and the loud frames, in the voice's band."""
-    frames = pcm[: len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    levels = [voice_level(frame, SAMPLE_RATE) for frame in frames]
     quiet, loud = np.percentile(levels, RANGE_PERCENTILES)
     return float(loud - quiet)
 

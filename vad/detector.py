@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import webrtcvad
 
-from vad.noise_floor import NoiseFloor, voice_level
+from vad.noise_floor import NoiseFloor, voice_level, voice_levels
 
 FRAME_SECONDS = 0.02
 SAMPLE_RATES = (8000, 16000, 32000, 48000)
@@ -42,13 +42,23 @@ class SpeechDetector:
                 f"a frame at {self.sample_rate} Hz is {2 * self.frame_samples} bytes (20 ms of 16 bit mono), "
                 f"not {len(frame)}"
             )
+        return self.decide(frame, voice_level(np.frombuffer(frame, dtype="<i2"), self.sample_rate))
+
+    def decide(self, frame: bytes, level: float) -> bool:
+        """The same where the frame's `voice_level` is known already."""
         speech_like: bool = self._webrtc.is_speech(frame, self.sample_rate)
-        level = voice_level(np.frombuffer(frame, dtype="<i2"), self.sample_rate)
         return self._noise_floor.stands_out(level, speech_like) and speech_like
 
 
-def speech_frames(pcm16: npt.NDArray[np.int16], sample_rate: int, aggressiveness: int = 2) -> npt.NDArray[np.bool_]:
+def speech_frames(
+    pcm16: npt.NDArray[np.int16],
+    sample_rate: int,
+    aggressiveness: int = 2,
+    levels: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.bool_]:
     """The decision for each full 20 ms frame of a mono recording: (samples,) int16 → (frames,) bool.
+
+    `levels` are the frames' `voice_levels`, if they are known.
 
     Raises `ValueError` for a rate the detector does not take, or samples that are not one row of int16.
     """
@@ -57,4 +67,7 @@ def speech_frames(pcm16: npt.NDArray[np.int16], sample_rate: int, aggressiveness
     detector = SpeechDetector(sample_rate, aggressiveness)
     frames = len(pcm16) // detector.frame_samples
     rows = pcm16[: frames * detector.frame_samples].astype("<i2").reshape(frames, detector.frame_samples)
-    return np.fromiter((detector.is_speech(row.tobytes()) for row in rows), dtype=np.bool_, count=frames)
+    if levels is None:
+        levels = voice_levels(rows, sample_rate)
+    decisions = (detector.decide(row.tobytes(), level) for row, level in zip(rows, levels, strict=True))
+    return np.fromiter(decisions, dtype=np.bool_, count=frames)

@@ -27,11 +27,17 @@ INITIAL_DEVIATION_DB = 2.0
 
 def voice_level(samples: npt.NDArray[np.int16], sample_rate: int) -> float:
     """The mean power of one frame between 200 and 3,400 Hz, in dB relative to a full-scale square wave."""
-    window = _window(len(samples))
-    low, high = (round(hertz * len(samples) / sample_rate) for hertz in VOICE_BAND_HZ)
-    spectrum = np.fft.rfft(samples * window)[low : high + 1]
-    mean_square = 2 * np.vdot(spectrum, spectrum).real / len(samples)
-    return max(QUIETEST_DBFS, 10 * math.log10(mean_square + 1e-12))
+    return float(voice_levels(samples[None], sample_rate)[0])
+
+
+def voice_levels(frames: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.float64]:
+    """The same for many frames, (n, samples) → (n,)."""
+    length = frames.shape[1]
+    low, high = (round(hertz * length / sample_rate) for hertz in VOICE_BAND_HZ)
+    spectrum = np.fft.rfft(frames * _window(length))[:, low : high + 1]
+    mean_square = 2 * np.square(np.abs(spectrum)).sum(axis=1) / length
+    levels: npt.NDArray[np.float64] = np.maximum(QUIETEST_DBFS, 10 * np.log10(mean_square + 1e-12))
+    return levels
 
 
 @lru_cache
