@@ -12,13 +12,16 @@ COPY vad vad
 RUN /opt/sayseek/bin/pip install '.[server]'
 
 FROM python:3.12-slim
+# The decoder is compiled for the processor on which the image runs, at its first start.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 sayseek && install -d -o sayseek -g sayseek /data
 COPY --from=build /opt/sayseek /opt/sayseek
 ENV PATH=/opt/sayseek/bin:$PATH \
     SAYSEEK_HOST=0.0.0.0 \
     SAYSEEK_PORT=8000 \
     SAYSEEK_INDEX=tantivy:/data/index \
-    SAYSEEK_HUB_CACHE=/data/models
+    SAYSEEK_HUB_CACHE=/data/models \
+    SAYSEEK_COMPILED_CODE=/data/compiled
 USER 10001
 WORKDIR /data
 VOLUME /data

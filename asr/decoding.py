@@ -1,25 +1,24 @@
-"""Encoded audio → hypotheses: which token may come next, when to stop, how sure we are, other readings.
+"""Which token comes next, when to stop, how sure we are, what else it may have been.
 
-Greedy search with Whisper's suppression rules. Where the model hesitates, its second choice is followed as
-well: those alternatives share the greedy path's cache up to the branch and are decoded as one batch.
+Greedy search with Whisper's suppression rules. Where the model hesitates, its second choice is followed as well: such
+an alternative shares what was read before, and is read beside the greedy path in the same steps. Here is one window's
+state between steps; it touches no network.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from asr.checkpoints import Checkpoint
-from asr.model import KeyValueCache
+from asr.steps import Choice, Past, Row, Stepper, Suppression
+from asr.tokenizer import Tokenizer
 
 MIN_BRANCH_PROBABILITY = 0.05  # a second choice less likely than this is no alternative
+LONGEST_PROMPT = 4  # tokens
 BRANCH_SLACK = 8  # tokens that an alternative may be longer than the best reading
-
-
-class DecodingCancelled(Exception):
-    """Nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +47,46 @@ class Reading:
 class DecodedWindow:
     """What was heard in one window: the greedy reading, then alternatives, the likeliest first.
 
-    `no_speech_probability` is what the model gives its no-speech token where the transcript starts;
-    `encode_seconds` and `decode_seconds` say where the time went.
+    `no_speech_probability` is what the model gives its no-speech token where the transcript starts; `complete` says
+    whether the model came to an end by itself. `encode_seconds` and `decode_seconds` say where the time went.
     """
 
     best: Reading
     alternatives: tuple[Reading, ...]
     language: str
     no_speech_probability: float
+    complete: bool = True
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
 
 
-@dataclass
-class TokenSequence:
-    """A text in the making; `runners_up` are the second choices (token, log-probability) at each step."""
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every window of a model: its tokens, what may not be written, the longest text in tokens."""
 
+    tokenizer: Tokenizer
+    suppression: Suppression
+    max_tokens: int
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, device: Any = "cpu") -> "Rules":
+        return cls(checkpoint.tokenizer, Suppression.of(checkpoint, device), checkpoint.model.dims.n_text_ctx // 2)
+
+    @property
+    def context(self) -> int:
+        """The most tokens that a sequence may have, with its prompt."""
+        return self.max_tokens + LONGEST_PROMPT
+
+
+@dataclass(eq=False)
+class TokenSequence:
+    """A text in the making. `at_branch` is the log-probability of the second choice it began with, if it did."""
+
+    past: Past | None
     tokens: list[int] = field(default_factory=list)
-    finished: bool = False
-    runners_up: list[tuple[int, float]] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    finished: bool = False
+    at_branch: float = 0.0
 
     def append(self, token: int, logprob: float, *, eot: int) -> None:
         self.logprobs.append(logprob)
@@ -76,121 +95,153 @@ class TokenSequence:
         else:
             self.tokens.append(token)
 
-    def branch(self, step: int, *, eot: int) -> "TokenSequence":
-        """The sequence that takes the second choice at this step."""
-        sequence = TokenSequence(self.tokens[:step], logprobs=self.logprobs[:step])
-        sequence.append(*self.runners_up[step], eot=eot)
-        return sequence
-
     @property
     def avg_logprob(self) -> float:
         """Mean over the text tokens and the end of text, as the reference counts; so too where it never came."""
         return sum(self.logprobs) / (len(self.tokens) + 1)
 
 
-class WindowDecoder:
-    """Decodes one window at a time with a checkpoint's decoder."""
+class WindowDecoding:
+    """One window between steps: `rows` says what is to be read next, `take` is told what may follow.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.decoder = checkpoint.model.decoder
-        self.tokenizer = checkpoint.tokenizer
-        self.max_tokens = checkpoint.model.dims.n_text_ctx // 2
-        self.suppress = list(checkpoint.suppress)
-        self.suppress_at_start = list(checkpoint.suppress_at_start)
+    It begins and forks sequences with the stepper, and gives all back at the end or at `close`.
+    """
 
-    def decode(
-        self, encoded: Tensor, options: DecodingOptions, cancelled: Callable[[], bool] = lambda: False
-    ) -> DecodedWindow:
-        """Decode audio of shape (1, n_audio_ctx, n_audio_state).
+    def __init__(self, stepper: Stepper, audio: Any, rules: Rules, options: DecodingOptions) -> None:
+        self._stepper = stepper
+        self._rules = rules
+        self._options = options
+        self._language = options.language or _only(options.languages, rules.tokenizer)
+        self._no_speech_probability = 0.0
+        self._prompt = rules.tokenizer.prompt(self._language) if self._language else [rules.tokenizer.sot]
+        self._prompt_read = 0
+        self._greedy = TokenSequence(stepper.begin(audio))
+        self._branches: list[TokenSequence] = []
 
-        Raises DecodingCancelled as soon as `cancelled` says so, UnknownLanguage for a language the model lacks.
-        """
-        cache = self.decoder.start(encoded)
-        sot_logits = self._read([[self.tokenizer.sot]], [0], cache)[0, -1]
-        language = options.language or self._detect_language(sot_logits, options.languages)
-        prompt = self.tokenizer.prompt(language)
-        logits = self._read([prompt[1:]], [1], cache)[:, -1]
+    @property
+    def finished(self) -> bool:
+        return not any(True for _ in self._growing())
 
-        greedy = TokenSequence()
-        self._extend([greedy], len(prompt), logits, cache, self.max_tokens, cancelled)
-        branches = self._branches(greedy, len(prompt), cache, options.alternatives, cancelled)
-        readings = [self._reading(sequence) for sequence in branches if sequence.finished]
+    def rows(self) -> list[Row]:
+        """What is to be read in the next step."""
+        if self._prompt_read < len(self._prompt):
+            return self._prompt_rows()
+        return [self._last_row(sequence) for sequence in self._growing()]
+
+    def take(self, choices: Sequence[Choice]) -> None:
+        """Go on with what the step chose for the rows."""
+        if self._prompt_read < len(self._prompt):
+            self._take_prompt(choices)
+        else:
+            for sequence, choice in zip(list(self._growing()), choices, strict=True):
+                self._go_on(sequence, choice)
+        for sequence in (self._greedy, *self._branches):
+            if sequence.past and not self._grows(sequence):
+                self._release(sequence)
+
+    def result(self) -> DecodedWindow:
+        readings = [self._reading(branch) for branch in self._branches if branch.finished]
         return DecodedWindow(
-            best=self._reading(greedy),
+            best=self._reading(self._greedy),
             alternatives=tuple(sorted(readings, key=lambda reading: -reading.avg_logprob)),
-            language=language,
-            no_speech_probability=float(sot_logits.softmax(dim=-1)[self.tokenizer.no_speech]),
+            language=self._language or self._options.languages[0],
+            no_speech_probability=self._no_speech_probability,
+            complete=self._greedy.finished,
         )
 
-    def _read(self, tokens: list[list[int]], starts: list[int], cache: KeyValueCache) -> Tensor:
-        device = self.decoder.positional_embedding.device
-        return self.decoder(torch.tensor(tokens, device=device), starts, cache)  # type: ignore[no-any-return]
+    def close(self) -> None:
+        """Give back what the stepper holds for this window."""
+        for sequence in (self._greedy, *self._branches):
+            self._release(sequence)
 
-    def _detect_language(self, sot_logits: Tensor, languages: tuple[str, ...]) -> str:
-        """The likeliest of the given languages by the logits (n_vocab,) that follow the start of transcript."""
-        if len(languages) == 1 or not self.tokenizer.is_multilingual:
-            return languages[0]
-        tokens = [self.tokenizer.language_token(language) for language in languages]
+    def _prompt_rows(self) -> list[Row]:
+        """The prompt in one go; or its first token alone, where the language is to be heard first."""
+        past = self._greedy.past
+        assert past is not None
+        if self._language is None:
+            return [Row(past, self._prompt[0], 0, wants_logits=True)]
+        last = len(self._prompt) - 1
+        return [
+            Row(
+                past,
+                self._prompt[position],
+                position,
+                mask=self._rules.suppression.at_start if position == last else None,
+                wants_logits=position == 0,
+            )
+            for position in range(self._prompt_read, last + 1)
+        ]
+
+    def _take_prompt(self, choices: Sequence[Choice]) -> None:
+        tokenizer = self._rules.tokenizer
+        if self._prompt_read == 0 and choices[0].logits is not None:
+            logits = choices[0].logits
+            self._no_speech_probability = float(logits.softmax(dim=-1)[tokenizer.no_speech])
+            if self._language is None:
+                self._language = self._likeliest_language(logits)
+                self._prompt = tokenizer.prompt(self._language)
+                self._prompt_read = 1
+                return
+        self._prompt_read = len(self._prompt)
+        self._go_on(self._greedy, choices[-1])
+
+    def _likeliest_language(self, sot_logits: Tensor) -> str:
+        """The likeliest of the named languages by the logits (n_vocab,) that follow the start of transcript."""
+        languages = self._options.languages
+        tokens = [self._rules.tokenizer.language_token(language) for language in languages]
         return languages[int(sot_logits[tokens].argmax())]
 
-    def _extend(
-        self,
-        sequences: list[TokenSequence],
-        prompt_length: int,
-        logits: Tensor,
-        cache: KeyValueCache,
-        max_tokens: int,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        """Let every sequence grow, the likeliest token at a time, to its end or to `max_tokens`.
+    def _growing(self) -> Iterator[TokenSequence]:
+        return filter(self._grows, (self._greedy, *self._branches))
 
-        `logits` (batch, n_vocab) are those of the next token; row i of the cache belongs to sequence i.
-        """
-        while True:
-            self._choose(sequences, logits)
-            if all(s.finished or len(s.tokens) >= max_tokens for s in sequences):
+    def _grows(self, sequence: TokenSequence) -> bool:
+        longest = self._rules.max_tokens
+        if sequence is not self._greedy and self._is_over(self._greedy):
+            longest = min(longest, len(self._greedy.tokens) + BRANCH_SLACK)
+        return not sequence.finished and len(sequence.tokens) < longest
+
+    def _is_over(self, sequence: TokenSequence) -> bool:
+        return sequence.finished or len(sequence.tokens) >= self._rules.max_tokens
+
+    def _last_row(self, sequence: TokenSequence) -> Row:
+        assert sequence.past is not None
+        position = len(self._prompt) + len(sequence.tokens) - 1
+        return Row(sequence.past, sequence.tokens[-1], position, mask=self._rules.suppression.later)
+
+    def _go_on(self, sequence: TokenSequence, choice: Choice) -> None:
+        if sequence is self._greedy:
+            self._branch(choice)
+        sequence.append(choice.token, choice.logprob, eot=self._rules.tokenizer.eot)
+
+    def _branch(self, choice: Choice) -> None:
+        """Follow the second choice too, if the model hesitates here more than where others branched."""
+        hesitation = choice.runner_up_logprob
+        if not self._options.alternatives or hesitation <= math.log(MIN_BRANCH_PROBABILITY):
+            return
+        if len(self._branches) == self._options.alternatives:
+            surest = min(self._branches, key=lambda branch: branch.at_branch)
+            if hesitation <= surest.at_branch:
                 return
-            if cancelled():
-                raise DecodingCancelled
-            # A finished sequence reads its last place again: its answer is taken already.
-            last = [[s.tokens[-1] if s.tokens else self.tokenizer.eot] for s in sequences]
-            starts = [prompt_length + max(len(s.tokens), 1) - 1 for s in sequences]
-            logits = self._read(last, starts, cache)[:, -1]
+            self._release(surest)
+            self._branches.remove(surest)
+        greedy = self._greedy
+        branch = TokenSequence(None, list(greedy.tokens), list(greedy.logprobs), at_branch=hesitation)
+        branch.append(choice.runner_up, hesitation, eot=self._rules.tokenizer.eot)
+        if self._grows(branch):
+            assert greedy.past is not None
+            branch.past = self._stepper.fork(greedy.past, len(self._prompt) + len(greedy.tokens))
+        self._branches.append(branch)
 
-    def _choose(self, sequences: list[TokenSequence], logits: Tensor) -> None:
-        logits[:, self.suppress] = -torch.inf
-        for row, sequence in enumerate(sequences):
-            if not sequence.tokens:
-                logits[row, self.suppress_at_start] = -torch.inf
-        logprobs, tokens = logits.log_softmax(dim=-1).topk(2)
-        choices = zip(sequences, tokens.tolist(), logprobs.tolist(), strict=True)
-        for sequence, (token, runner_up), (logprob, runner_up_logprob) in choices:
-            if sequence.finished or len(sequence.tokens) >= self.max_tokens:
-                continue
-            sequence.append(token, logprob, eot=self.tokenizer.eot)
-            sequence.runners_up.append((runner_up, runner_up_logprob))
-
-    def _branches(
-        self,
-        greedy: TokenSequence,
-        prompt_length: int,
-        cache: KeyValueCache,
-        count: int,
-        cancelled: Callable[[], bool],
-    ) -> list[TokenSequence]:
-        """The readings that take the second choice where the model hesitated most; at most `count`."""
-        hesitations = sorted(range(len(greedy.runners_up)), key=lambda step: -greedy.runners_up[step][1])
-        steps = [s for s in hesitations[:count] if greedy.runners_up[s][1] > math.log(MIN_BRANCH_PROBABILITY)]
-        branches = [greedy.branch(step, eot=self.tokenizer.eot) for step in steps]
-        growing = [branch for branch in branches if not branch.finished]
-        if growing:
-            cache = cache.expand(len(growing))
-            last = [[branch.tokens[-1]] for branch in growing]
-            starts = [prompt_length + len(branch.tokens) - 1 for branch in growing]
-            logits = self._read(last, starts, cache)[:, -1]
-            max_tokens = min(self.max_tokens, len(greedy.tokens) + BRANCH_SLACK)
-            self._extend(growing, prompt_length, logits, cache, max_tokens, cancelled)
-        return branches
+    def _release(self, sequence: TokenSequence) -> None:
+        if sequence.past:
+            self._stepper.release(sequence.past)
+            sequence.past = None
 
     def _reading(self, sequence: TokenSequence) -> Reading:
-        return Reading(self.tokenizer.decode(sequence.tokens), tuple(sequence.tokens), sequence.avg_logprob)
+        text = self._rules.tokenizer.decode(sequence.tokens)
+        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob)
+
+
+def _only(languages: tuple[str, ...], tokenizer: Tokenizer) -> str | None:
+    """The language, where there is nothing to choose."""
+    return languages[0] if len(languages) == 1 or not tokenizer.is_multilingual else None

@@ -1,28 +1,31 @@
-"""The engine: one thread owns the model and works off a bounded queue of jobs.
+"""The engine: one thread owns the model and works on many clips at once.
 
-A job is one clip, as one or more windows of log-mel. Windows of different clips take turns, so that a long
-recording does not keep a short query waiting. A job that is cancelled leaves the queue at once, or stops at the
-next token.
+A turn is schedule → run → postprocess. A clip joins between two steps of the decoder, as soon as its window has been
+encoded, and leaves in the step in which it ends, fails or is cancelled.
 """
 
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
 
+from asr.audio import Samples
 from asr.checkpoints import Checkpoint
-from asr.decoding import DecodedWindow, DecodingCancelled, DecodingOptions, WindowDecoder
+from asr.compute import Compute
+from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
 from asr.errors import EngineBusy, EngineClosed
+from asr.features import log_mel_spectrogram
+from asr.invention import is_doubtful
+from asr.scheduler import Scheduler, Turn
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 10.0  # that a cancelled job may take to notice: one window's encoding at the longest
+STOP_SECONDS = 10.0  # that the turn in which everything is cancelled may take
+MAX_SEQUENCES = 64  # read at once, over all clips
 
 
 @dataclass(frozen=True)
@@ -35,38 +38,54 @@ class DecodedClip:
 
 @dataclass(eq=False)
 class Job:
-    """One clip's whole state in the engine; `windows` are log-mel, each of shape (n_mels, 3000)."""
+    """One clip's whole state in the engine; `windows` are samples at 16 kHz, at most 30 s each."""
 
-    windows: Sequence[Tensor]
+    windows: Sequence[Samples]
     options: DecodingOptions
     future: "Future[DecodedClip]" = field(default_factory=Future)
     submitted: float = field(default_factory=time.monotonic)
     queue_seconds: float | None = None
     decoded: list[DecodedWindow] = field(default_factory=list)
+    decoding: WindowDecoding | None = None
+    whole: bool = False  # whether the current window is encoded with all of its silence
+    encode_seconds: float = 0.0  # for the current window, over all its hearings
+    decode_seconds: float = 0.0
+    encoded_at: float = 0.0
+
+    @property
+    def seats(self) -> int:
+        return 1 + self.options.alternatives
+
+    @property
+    def window(self) -> Samples:
+        """The one whose turn it is."""
+        return self.windows[len(self.decoded)]
 
 
 class Engine:
     """Runs a checkpoint in a thread of its own.
 
-    `threads` is how many CPU threads the model's arithmetic takes (None: all that the process may use);
-    `max_queue` how many jobs may wait. Use as a context manager, or `close` it.
+    `compute` says with which arithmetic; `max_queue` how many jobs may wait; `whole_windows` has every window encoded
+    with all of its 30 s, as the model was trained. Use as a context manager, or `close` it.
     """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
+        compute: Compute | None = None,
         *,
-        decoder: WindowDecoder | None = None,
         max_queue: int = 64,
-        threads: int | None = None,
+        whole_windows: bool = False,
     ) -> None:
         self.checkpoint = checkpoint
+        self.compute = compute or Compute.plain(checkpoint)
         self.max_queue = max_queue
-        self._encoder = checkpoint.model.encoder
-        self._decoder = decoder or WindowDecoder(checkpoint)
-        self._threads = threads
-        self._queue: deque[Job] = deque()
-        self._running: Job | None = None
+        self.whole_windows = whole_windows
+        self.busy_seconds = 0.0
+        self.windows_heard = 0
+        self.windows_doubted = 0  # and heard a second time, whole
+        self._rules = Rules.of(checkpoint, self.compute.device)
+        self._scheduler: Scheduler[Job] = Scheduler(MAX_SEQUENCES)
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sayseek-engine", daemon=True)
@@ -80,23 +99,25 @@ class Engine:
 
     @property
     def queue_depth(self) -> int:
-        """Jobs that wait; the one being worked on is not counted."""
-        return len(self._queue)
+        """Jobs that wait; those being worked on are not counted."""
+        return len(self._scheduler.waiting)
 
-    def submit(self, windows: Sequence[Tensor], options: DecodingOptions) -> "Future[DecodedClip]":
-        """Queue a clip. Cancelling the future drops it, waiting or running.
+    def submit(self, windows: Sequence[Samples], options: DecodingOptions) -> "Future[DecodedClip]":
+        """Queue a clip, as windows of at most 30 s of samples at 16 kHz.
+
+        Cancelling the future drops it, waiting or running.
 
         Raises EngineBusy when the queue is full and EngineClosed after `close`.
         """
-        job = Job(windows, options)
+        job = Job(windows, options, whole=self.whole_windows)
         with self._changed:
             if self._closed:
                 raise EngineClosed("The server is shutting down. Try again in a moment.")
-            if len(self._queue) >= self.max_queue:
-                raise EngineBusy(f"{len(self._queue)} clips are waiting already. Try again in a moment.")
-            self._queue.append(job)
+            if self.queue_depth >= self.max_queue:
+                raise EngineBusy(f"{self.queue_depth} clips are waiting already. Try again in a moment.")
+            self._scheduler.add(job)
             self._changed.notify()
-        job.future.add_done_callback(lambda future: self._drop(job) if future.cancelled() else None)
+        job.future.add_done_callback(lambda future: self._drop_waiting(job) if future.cancelled() else None)
         return job.future
 
     def close(self, timeout: float | None = None) -> bool:
@@ -109,58 +130,105 @@ class Engine:
             self._changed.notify()
         self._thread.join(timeout)
         with self._changed:
-            unfinished = [job for job in (self._running, *self._queue) if job]
+            unfinished = [*self._scheduler.reading, *self._scheduler.waiting]
         for job in unfinished:
             job.future.cancel()
-        # The thread stops at the next token; a process that ended meanwhile would be aborted inside torch.
+        # The thread stops after its turn; a process that ended meanwhile would be aborted inside torch.
         self._thread.join(STOP_SECONDS)
         return not unfinished
 
-    def _drop(self, job: Job) -> None:
+    def _drop_waiting(self, job: Job) -> None:
+        """A cancelled job that waits leaves at once; one that is being read is left to the engine's next turn."""
         with self._changed:
-            if job in self._queue:
-                self._queue.remove(job)
+            if job in self._scheduler.waiting:
+                self._scheduler.remove(job)
 
     def _run(self) -> None:
-        torch.set_num_threads(self._threads or torch.get_num_threads())
-        while (job := self._next_job()) is not None:
-            try:
-                self._step(job)
-            except DecodingCancelled:
-                pass
-            except Exception as error:
-                logger.exception("recognition failed")
-                _resolve(job.future, error)
+        torch.set_num_threads(self.compute.threads)
+        with torch.inference_mode():
+            while (turn := self._next_turn()) is not None:
+                started = time.monotonic()
+                if turn.encode:
+                    self._encode(turn.encode)
+                self._read([job for job in turn.read if job.decoding])
+                self.busy_seconds += time.monotonic() - started
 
-    def _next_job(self) -> Job | None:
-        """Wait for a job; None when the engine is closed and nothing is left."""
+    def _next_turn(self) -> Turn[Job] | None:
+        """Wait for work; None when the engine is closed and nothing is left."""
         with self._changed:
-            self._running = None
-            self._changed.wait_for(lambda: self._queue or self._closed)
-            self._running = self._queue.popleft() if self._queue else None
-            return self._running
+            for job in [*self._scheduler.reading, *self._scheduler.waiting]:
+                if job.future.cancelled():
+                    self._leave(job)
+            self._changed.wait_for(lambda: self._scheduler.has_work or self._closed)
+            return self._scheduler.next_turn() if self._scheduler.has_work else None
 
-    def _step(self, job: Job) -> None:
-        """Decode the job's next window, then let it queue again or answer it."""
-        if job.queue_seconds is None:
-            job.queue_seconds = time.monotonic() - job.submitted
-        job.decoded.append(self._decode(job.windows[len(job.decoded)], job))
-        if len(job.decoded) == len(job.windows):
-            _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds))
-            return
-        with self._changed:
-            if not job.future.cancelled():
-                self._queue.append(job)
-
-    @torch.inference_mode()
-    def _decode(self, window: Tensor, job: Job) -> DecodedWindow:
-        if job.future.cancelled():
-            raise DecodingCancelled
+    def _encode(self, job: Job) -> None:
+        """Encode the job's window; it is read from the next step on."""
         started = time.monotonic()
-        encoded = self._encoder(window[None])
-        encoded_at = time.monotonic()
-        decoded = self._decoder.decode(encoded, job.options, job.future.cancelled)
-        return replace(decoded, encode_seconds=encoded_at - started, decode_seconds=time.monotonic() - encoded_at)
+        if job.queue_seconds is None:
+            job.queue_seconds = started - job.submitted
+        encoder, stepper = self.compute.encoder, self.compute.stepper
+        try:
+            mel = log_mel_spectrogram(job.window, self.checkpoint.model.dims.n_mels)
+            window = encoder.encode_whole(mel) if job.whole else encoder.encode(mel)
+            job.decoding = WindowDecoding(stepper, stepper.hear(window), self._rules, job.options)
+        except Exception as error:
+            self._fail([job], error)
+        job.encoded_at = time.monotonic()
+        job.encode_seconds += job.encoded_at - started
+
+    def _read(self, jobs: Sequence[Job]) -> None:
+        """Read all jobs' windows one step further, and answer those that have come to their end."""
+        decodings = [job.decoding for job in jobs if job.decoding]
+        rows = [decoding.rows() for decoding in decodings]
+        if not rows:
+            return
+        try:
+            choices = iter(self.compute.stepper.step([row for own in rows for row in own]))
+        except Exception as error:
+            self._fail(jobs, error)
+            return
+        for job, decoding, own in zip(jobs, decodings, rows, strict=True):
+            chosen = [next(choices) for _ in own]
+            try:
+                decoding.take(chosen)
+                if decoding.finished:
+                    self._finish_window(job, decoding.result())
+            except Exception as error:
+                self._fail([job], error)
+
+    def _finish_window(self, job: Job, window: DecodedWindow) -> None:
+        """Give up the window's seats; then hear it again if need be, go on to the next, or answer."""
+        doubted = not job.whole and is_doubtful(window)
+        with self._changed:
+            self._leave(job)
+            job.decode_seconds += time.monotonic() - job.encoded_at
+            if doubted:
+                job.whole = True
+                self.windows_doubted += 1
+                self._scheduler.add_first(job)
+                return
+            self.windows_heard += 1
+            job.decoded.append(replace(window, encode_seconds=job.encode_seconds, decode_seconds=job.decode_seconds))
+            job.whole, job.encode_seconds, job.decode_seconds = self.whole_windows, 0.0, 0.0
+            if len(job.decoded) < len(job.windows):
+                self._scheduler.add(job)
+                return
+        _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0))
+
+    def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
+        logger.exception("recognition failed")
+        for job in jobs:
+            with self._changed:
+                self._leave(job)
+            _resolve(job.future, error)
+
+    def _leave(self, job: Job) -> None:
+        """Free all that a job holds."""
+        self._scheduler.remove(job)
+        if job.decoding:
+            job.decoding.close()
+            job.decoding = None
 
 
 def _resolve(future: "Future[DecodedClip]", outcome: DecodedClip | Exception) -> None:

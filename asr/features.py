@@ -1,5 +1,6 @@
 """Samples → log-mel, the picture of sound that Whisper reads (Radford et al. 2022, section 2.2)."""
 
+import math
 from functools import lru_cache
 from typing import cast
 
@@ -16,22 +17,31 @@ WINDOW_SECONDS = 30
 WINDOW_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE
 WINDOW_FRAMES = WINDOW_SAMPLES // HOP_LENGTH  # 3000
 DYNAMIC_RANGE = 8.0  # decades of power kept below the loudest bin
+SCALED_RANGE = DYNAMIC_RANGE / 4.0  # the same as log-mel is scaled
+LEAST_POWER = 1e-10
 
 
 def log_mel_spectrogram(samples: Samples, n_mels: int) -> Tensor:
-    """One window of log-mel, shape (n_mels, 3000), for at most 30 s of samples, shape (n,), at 16 kHz.
+    """Log-mel of at most 30 s of samples, shape (n,), at 16 kHz: shape (n_mels, frames), as far as the samples reach.
 
-    Shorter input is padded with digital silence, as the model was trained. Power is compressed to
-    log10, cut off eight decades below its peak and scaled to about [-1, 1].
+    Power is compressed to log10, cut off eight decades below its peak and scaled to about [-1, 1].
     """
     if len(samples) > WINDOW_SAMPLES:
         raise ValueError(f"A window holds {WINDOW_SAMPLES} samples, not {len(samples)}.")
-    padded = functional.pad(torch.from_numpy(samples), (0, WINDOW_SAMPLES - len(samples)))
+    frames = min(-(-(len(samples) + N_FFT // 2) // HOP_LENGTH), WINDOW_FRAMES)
+    seen = min(frames * HOP_LENGTH + N_FFT, WINDOW_SAMPLES)
+    padded = functional.pad(torch.from_numpy(samples), (0, seen - len(samples)))
     spectrum = torch.stft(padded, N_FFT, HOP_LENGTH, window=torch.hann_window(N_FFT), return_complex=True)
-    power = spectrum[:, :WINDOW_FRAMES].abs() ** 2
-    log_mel = (mel_filters(n_mels) @ power).clamp(min=1e-10).log10()
+    power = spectrum[:, :frames].abs() ** 2
+    log_mel = (mel_filters(n_mels) @ power).clamp(min=LEAST_POWER).log10()
     log_mel = torch.maximum(log_mel, log_mel.max() - DYNAMIC_RANGE)
     return (log_mel + 4.0) / 4.0
+
+
+def padded_to_window(log_mel: Tensor) -> Tensor:
+    """Log-mel (n_mels, frames) followed by digital silence, as the model was trained: (n_mels, 3000)."""
+    silence = max(float(log_mel.max()) - SCALED_RANGE, (math.log10(LEAST_POWER) + 4.0) / 4.0)
+    return functional.pad(log_mel, (0, WINDOW_FRAMES - log_mel.shape[1]), value=silence)
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""The check after the model: was what it read really said, or did it make it up?"""
+"""The checks after the model: was what it read really said, and did it hear well enough?"""
 
 import zlib
 
@@ -10,6 +10,7 @@ MAX_NO_SPEECH_PROBABILITY = 0.45
 MIN_CONFIDENCE = 0.6
 # Whisper's own measure of a text that says one thing over and over (Radford et al. 2022, section 4.5).
 MAX_COMPRESSION_RATIO = 2.4
+MIN_AVG_LOGPROB = -1.0  # the same section's
 
 
 def is_invented(window: DecodedWindow) -> bool:
@@ -21,7 +22,20 @@ def is_invented(window: DecodedWindow) -> bool:
     return window.best.confidence < MIN_CONFIDENCE or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO
 
 
+def is_doubtful(window: DecodedWindow) -> bool:
+    """Whether a window deserves a second hearing: nothing was heard, or by Whisper's own measures not well.
+
+    They are: no end, one phrase on and on, unsure.
+    """
+    return (
+        is_invented(window)
+        or not window.complete
+        or window.best.avg_logprob < MIN_AVG_LOGPROB
+        or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO
+    )
+
+
 def compression_ratio(text: str) -> float:
     """How many times smaller deflate makes a text."""
     data = text.encode()
-    return len(data) / len(zlib.compress(data))
+    return len(data) / len(zlib.compress(data)) if data else 0.0

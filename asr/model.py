@@ -37,36 +37,6 @@ class ModelDimensions:
         return self.n_vocab - 51_765 - int(self.is_multilingual)
 
 
-@dataclass
-class KeyValueCache:
-    """Keys and values that a decoder keeps between steps, one tensor a layer.
-
-    `self_keys` and `self_values` have the shape (batch, heads, n_text_ctx, head_dim): what each sequence
-    has read so far. `cross_keys` and `cross_values` have the shape (batch, heads, n_audio_ctx, head_dim).
-    """
-
-    self_keys: list[Tensor]
-    self_values: list[Tensor]
-    cross_keys: list[Tensor]
-    cross_values: list[Tensor]
-
-    def expand(self, batch: int) -> "KeyValueCache":
-        """The cache of one sequence, made ready for `batch` sequences that go on from it separately."""
-
-        def repeated(tensors: list[Tensor]) -> list[Tensor]:
-            return [tensor.repeat(batch, 1, 1, 1) for tensor in tensors]
-
-        def shared(tensors: list[Tensor]) -> list[Tensor]:
-            return [tensor.expand(batch, -1, -1, -1) for tensor in tensors]
-
-        return KeyValueCache(
-            repeated(self.self_keys),
-            repeated(self.self_values),
-            shared(self.cross_keys),
-            shared(self.cross_values),
-        )
-
-
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention over heads of the same width; keys have no bias."""
 
@@ -83,12 +53,25 @@ class MultiHeadAttention(nn.Module):
         return self._split(self.key(x)), self._split(self.value(x))
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Let x, shape (batch, n, state), attend to keys and values; `mask` is True where it may look."""
-        attended = functional.scaled_dot_product_attention(self._split(self.query(x)), keys, values, mask)
+        """Let x, shape (batch, n, state), attend to keys and values.
+
+        `mask` is True where it may look, or is added to the scores.
+        """
+        attended = attention(self._split(self.query(x)), keys, values, mask)
         return cast(Tensor, self.out(attended.transpose(1, 2).flatten(start_dim=2)))
 
     def _split(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], self.n_head, -1).transpose(1, 2)
+
+
+def attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Scaled dot-product attention, (batch, heads, n, head_dim); `mask` as in torch's own."""
+    if query.dtype is torch.bfloat16 and query.device.type == "cpu" and (mask is None or mask.dtype is query.dtype):
+        # Torch's own multiplies in float32 there: two matrix products by themselves take half the time.
+        scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(2, 3)
+        weights = (scores if mask is None else scores + mask).softmax(dim=-1)
+        return cast(Tensor, weights @ values)
+    return functional.scaled_dot_product_attention(query, keys, values, mask)
 
 
 class EncoderBlock(nn.Module):
@@ -99,9 +82,22 @@ class EncoderBlock(nn.Module):
         self.mlp = feed_forward(n_state)
         self.mlp_ln = nn.LayerNorm(n_state)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What others attend to when they attend to x, (batch, frames, state)."""
+        return self.attn.keys_values(self.attn_ln(x))
+
+    def forward(self, x: Tensor, beyond: tuple[Tensor, Tensor, Tensor] | None = None) -> Tensor:
+        """x, (batch, frames, state), attends to itself; and to keys and values `beyond` it, if there are any.
+
+        Third beyond are the biases of all scores, (frames + frames beyond,).
+        """
         normed = self.attn_ln(x)
-        x = x + self.attn(normed, *self.attn.keys_values(normed))
+        keys, values = self.attn.keys_values(normed)
+        bias = None
+        if beyond is not None:
+            keys, values = torch.cat((keys, beyond[0]), dim=2), torch.cat((values, beyond[1]), dim=2)
+            bias = beyond[2][None, None, None]
+        x = x + self.attn(normed, keys, values, bias)
         return cast(Tensor, x + self.mlp(self.mlp_ln(x)))
 
 
@@ -115,14 +111,11 @@ class DecoderBlock(nn.Module):
         self.mlp = feed_forward(n_state)
         self.mlp_ln = nn.LayerNorm(n_state)
 
-    def forward(self, x: Tensor, at: "StepPositions", cache: KeyValueCache, layer: int) -> Tensor:
+    def forward(self, x: Tensor, encoded: Tensor, causal: Tensor) -> Tensor:
+        """x, (batch, n, state), attends to itself where `causal` (n, n) is True, and to the encoded audio."""
         normed = self.attn_ln(x)
-        keys, values = self.attn.keys_values(normed)
-        past_keys, past_values = cache.self_keys[layer], cache.self_values[layer]
-        past_keys[at.rows, :, at.positions] = keys.transpose(1, 2)
-        past_values[at.rows, :, at.positions] = values.transpose(1, 2)
-        x = x + self.attn(normed, past_keys[:, :, : at.end], past_values[:, :, : at.end], at.mask)
-        x = x + self.cross_attn(self.cross_attn_ln(x), cache.cross_keys[layer], cache.cross_values[layer])
+        x = x + self.attn(normed, *self.attn.keys_values(normed), causal)
+        x = x + self.cross_attn(self.cross_attn_ln(x), *self.cross_attn.keys_values(encoded))
         return cast(Tensor, x + self.mlp(self.mlp_ln(x)))
 
 
@@ -143,38 +136,18 @@ class AudioEncoder(nn.Module):
         )
         self.ln_post = nn.LayerNorm(dims.n_audio_state)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """Log-mel (batch, n_mels, 2 × n_audio_ctx) → encoded audio (batch, n_audio_ctx, n_audio_state)."""
+    def embed(self, mel: Tensor) -> Tensor:
+        """Log-mel (batch, n_mels, 2 × frames) → what the first block reads, (batch, frames, n_audio_state)."""
         x = functional.gelu(self.conv1(mel))
         x = functional.gelu(self.conv2(x))
-        x = x.transpose(1, 2) + self.positional_embedding
+        return x.transpose(1, 2) + self.positional_embedding[: x.shape[2]]
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Log-mel (batch, n_mels, 2 × n_audio_ctx) → encoded audio (batch, n_audio_ctx, n_audio_state)."""
+        x = self.embed(mel)
         for block in self.blocks:
             x = block(x)
         return cast(Tensor, self.ln_post(x))
-
-
-@dataclass(frozen=True)
-class StepPositions:
-    """Where in its sequence each token of a step stands, and what it may look at.
-
-    `rows` (batch, 1) and `positions` (batch, n) index the cache, `end` is one past the furthest position,
-    and `mask` (batch, 1, n, end) is True where a token may look: at itself and what came before.
-    """
-
-    rows: Tensor
-    positions: Tensor
-    end: int
-    mask: Tensor
-
-    @classmethod
-    def of(cls, tokens: Tensor, starts: list[int]) -> "StepPositions":
-        batch, n = tokens.shape
-        positions = torch.tensor(starts)[:, None] + torch.arange(n)
-        end = max(starts) + n
-        mask = (torch.arange(end) <= positions[:, :, None])[:, None]
-        rows = torch.arange(batch)[:, None]
-        device = tokens.device
-        return cls(rows.to(device), positions.to(device), end, mask.to(device))
 
 
 class TextDecoder(nn.Module):
@@ -186,28 +159,16 @@ class TextDecoder(nn.Module):
         self.blocks = nn.ModuleList(DecoderBlock(dims.n_text_state, dims.n_text_head) for _ in range(dims.n_text_layer))
         self.ln = nn.LayerNorm(dims.n_text_state)
 
-    def start(self, encoded: Tensor) -> KeyValueCache:
-        """A fresh cache for encoded audio of shape (batch, n_audio_ctx, n_audio_state)."""
-        blocks = cast(list[DecoderBlock], list(self.blocks))
-        cross = [block.cross_attn.keys_values(encoded) for block in blocks]
-        heads, width = self.dims.n_text_head, self.dims.n_text_state // self.dims.n_text_head
-        shape = (len(encoded), heads, self.dims.n_text_ctx, width)
-        return KeyValueCache(
-            self_keys=[encoded.new_zeros(shape) for _ in blocks],
-            self_values=[encoded.new_zeros(shape) for _ in blocks],
-            cross_keys=[keys for keys, _ in cross],
-            cross_values=[values for _, values in cross],
-        )
+    def forward(self, tokens: Tensor, encoded: Tensor) -> Tensor:
+        """What follows each token of whole texts, (batch, n), about encoded audio, (batch, frames, n_audio_state).
 
-    def forward(self, tokens: Tensor, starts: list[int], cache: KeyValueCache) -> Tensor:
-        """Read tokens (batch, n), sequence i from position `starts[i]` on, into the cache.
-
-        Gives the logits of what follows each token, float32, shape (batch, n, n_vocab).
+        Gives logits, float32, (batch, n, n_vocab). Texts in the making are read a step at a time: `asr.steps`.
         """
-        at = StepPositions.of(tokens, starts)
-        x = self.token_embedding(tokens) + self.positional_embedding[at.positions]
-        for layer, block in enumerate(self.blocks):
-            x = block(x, at, cache, layer)
+        n = tokens.shape[1]
+        causal = torch.ones(n, n, dtype=torch.bool, device=tokens.device).tril()
+        x = self.token_embedding(tokens) + self.positional_embedding[:n]
+        for block in self.blocks:
+            x = block(x, encoded, causal)
         return functional.linear(self.ln(x), self.token_embedding.weight).float()
 
 

@@ -1,4 +1,4 @@
-"""Encoded audio → `Transcript`: decoding, the gate, features, the engine, and windows for long audio.
+"""Encoded audio → `Transcript`: decoding, the gate, windows, the engine for long audio.
 
 `prepare` is the work that needs no model: it runs in the caller's thread, so that clips are made ready while the
 engine is busy. A program that has nothing else to do meanwhile calls `transcribe`, which is all the steps.
@@ -8,27 +8,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
-from asr.audio import Audio, decode_audio
+from asr.audio import Audio, Samples, decode_audio
 from asr.decoding import DecodedWindow, DecodingOptions, Reading
 from asr.engine import DecodedClip, Engine
-from asr.features import log_mel_spectrogram
 from asr.invention import is_invented
 from asr.quality import Gate
 from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
-from asr.windows import split_at_pauses
+from asr.windows import split_at_pauses, without_idle_ends
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clip made ready for the engine: windows of log-mel, each (n_mels, 3000); none where there is no speech.
+    """A clip made ready for the engine: windows of samples at 16 kHz; none where there is no speech.
 
     `seconds` is how long that took.
     """
 
     quality: Quality
-    windows: tuple[Tensor, ...]
+    windows: tuple[Samples, ...]
     seconds: float
 
 
@@ -74,10 +74,13 @@ class Transcriber:
         started = time.monotonic()
         audio = self._decode(data)
         quality, speech = self.gate.inspect(audio)
-        windows = split_at_pauses(audio.samples, speech) if quality.verdict.worth_recognising else []
-        n_mels = self.engine.checkpoint.model.dims.n_mels
-        features = tuple(log_mel_spectrogram(window, n_mels) for window in windows)
-        return Prepared(quality, features, time.monotonic() - started)
+        windows = self._windows(audio.samples, speech) if quality.verdict.worth_recognising else []
+        return Prepared(quality, tuple(windows), time.monotonic() - started)
+
+    def _windows(self, samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Samples]:
+        if not self.engine.whole_windows:
+            samples, speech = without_idle_ends(samples, speech)
+        return split_at_pauses(samples, speech)
 
     def assemble(self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:
         """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked."""

@@ -1,4 +1,4 @@
-"""Long audio → windows of at most 30 s, cut at pauses, so that no word is torn."""
+"""Audio → the windows that are recognised: at most 30 s, cut at pauses so that no word is torn, without idle ends."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from vad.detector import FRAME_SECONDS
 
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 WINDOW_FRAMES = round(WINDOW_SECONDS / FRAME_SECONDS)
+IDLE_FRAMES = round(0.5 / FRAME_SECONDS)  # before and after speech that stay: soft sounds pass for none
 EARLIEST_CUT = WINDOW_FRAMES // 2  # a window is at least half full, however long the pauses before
 
 
@@ -27,6 +28,15 @@ def split_at_pauses(samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Sam
     return [
         samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES] for first, last in windows if speech[first:last].any()
     ]
+
+
+def without_idle_ends(samples: Samples, speech: npt.NDArray[np.bool_]) -> tuple[Samples, npt.NDArray[np.bool_]]:
+    """The samples and their frames from a little before the first frame of speech to a little after the last."""
+    spoken = np.flatnonzero(speech)
+    if not len(spoken):
+        return samples, speech
+    first, last = max(int(spoken[0]) - IDLE_FRAMES, 0), int(spoken[-1]) + 1 + IDLE_FRAMES
+    return samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES], speech[first:last]
 
 
 def _middle_of_longest_pause(speech: npt.NDArray[np.bool_]) -> int:

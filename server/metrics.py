@@ -47,10 +47,9 @@ class Metrics:
             "sayseek_disconnects", "Clips dropped because the client left.", registry=self.registry
         )
 
-    def watch_queue(self, depth: Callable[[], float]) -> None:
-        """Report `depth()`, the clips in work or waiting, whenever somebody scrapes."""
-        gauge = Gauge("sayseek_queue_depth", "Clips in work or waiting.", registry=self.registry)
-        gauge.set_function(depth)
+    def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
+        """Report `value()` whenever somebody scrapes."""
+        Gauge(f"sayseek_{name}", meaning, registry=self.registry).set_function(value)
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

@@ -15,6 +15,7 @@ import search.cities
 from asr.audio import Audio, AudioLimits
 from asr.audio_workers import AudioWorkers
 from asr.checkpoints import load_checkpoint
+from asr.compute import choose_compute
 from asr.engine import Engine
 from asr.errors import AsrError
 from asr.transcriber import Transcriber
@@ -42,8 +43,10 @@ class Services:
     def __init__(self, settings: Settings, on_failure: Callable[[Exception], None] | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.admission = Admission(settings.max_queue, settings.queue_wait)
-        self.metrics.watch_queue(lambda: self.admission.taken + self.admission.waiting)
+        self.admission = Admission(settings.max_queue, settings.queue_wait, settings.max_delay)
+        self.metrics.watch(
+            "queue_depth", "Clips in work or waiting.", lambda: self.admission.taken + self.admission.waiting
+        )
         self.ready = asyncio.Event()
         self.failure: Exception | None = None
         self._on_failure = on_failure
@@ -118,6 +121,7 @@ class Services:
             self._audio_workers = AudioWorkers(AUDIO_THREADS, AudioLimits(self.settings.max_audio_seconds))
             self._index = await in_daemon_thread(open_catalogue, self.settings)
             self._transcriber = await in_daemon_thread(load_transcriber, self.settings, self._audio_workers.decode)
+            self._watch_engine(self._transcriber.engine)
         except Exception as error:
             self.failure = error
             logger.error("start failed: %s", error, exc_info=not is_expected(error))
@@ -125,6 +129,11 @@ class Services:
                 self._on_failure(error)
             return
         self.ready.set()
+
+    def _watch_engine(self, engine: Engine) -> None:
+        watch = self.metrics.watch
+        watch("windows_heard", "Windows of up to 30 s that were recognised.", lambda: engine.windows_heard)
+        watch("windows_doubted", "Of them, heard a second time with all their silence.", lambda: engine.windows_doubted)
 
 
 async def _run(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -168,6 +177,9 @@ def load_transcriber(settings: Settings, decode: Callable[[bytes], Audio]) -> Tr
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
     # Admission lets no more in than the engine's queue holds: the engine's own bound is never met.
-    engine = Engine(checkpoint, max_queue=settings.max_queue, threads=settings.threads or None)
-    logger.info("model %s loaded in %.1f s", Path(settings.model).name, time.monotonic() - started)
+    compute = choose_compute(
+        checkpoint, settings.precision, threads=settings.threads or None, cache=settings.compiled_code
+    )
+    engine = Engine(checkpoint, compute, max_queue=settings.max_queue, whole_windows=settings.whole_windows)
+    logger.info("model %s loaded in %.1f s: %s", Path(settings.model).name, time.monotonic() - started, compute)
     return Transcriber(engine, languages=settings.languages, decode=decode)

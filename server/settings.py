@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.languages import LANGUAGES
+from asr.precision import Precision
 
 
 class Settings(BaseSettings):
@@ -40,7 +41,16 @@ class Settings(BaseSettings):
     )
     hub_cache: Path | None = Field(None, description="Where models from the Hugging Face hub are kept.")
     offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads for the model; 0: all that the process may use.")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads for the model; 0: all that help.")
+    precision: Precision = Field(
+        Precision.AUTO, description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8."
+    )
+    whole_windows: bool = Field(
+        False, description="Encode 30 seconds for every clip, however short, as Whisper was trained: much slower."
+    )
+    compiled_code: Path | None = Field(
+        None, description="Where compiled code is kept between starts; by default the user's cache folder."
+    )
 
     index: str = Field(
         "tantivy:sayseek-data/index",
@@ -59,8 +69,11 @@ class Settings(BaseSettings):
     upload_timeout: float = Field(30.0, gt=0, description="Seconds that a request body may take to arrive.")
     max_audio_seconds: float = Field(120.0, gt=0, le=3600, description="Longest clip, in seconds once decoded.")
     max_queue: int = Field(64, ge=1, le=10_000, description="Clips that may be in work or waiting at once.")
+    max_delay: float = Field(
+        1.5, ge=0, description="Seconds that a clip may have to wait for those before it; with more it gets no place."
+    )
     queue_wait: float = Field(
-        2.0, ge=0, le=60, description="Seconds that a request waits for a place before it is answered 503."
+        0.5, ge=0, le=60, description="Seconds that a request waits for a place before it is answered 503."
     )
     answer_timeout: float = Field(
         60.0, gt=0, description="Seconds that a clip may take once it has a place, before it is given up: 503."

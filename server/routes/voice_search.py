@@ -134,7 +134,7 @@ async def _recognise(services: Services, data: bytes, options: DecodingOptions, 
     place.windows = len(prepared.windows)
     clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
     transcript = transcriber.assemble(prepared, options, clip)
-    services.admission.learn(transcript.timings.encode + transcript.timings.decode, place.windows)
+    services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.windows_heard)
     return transcript
 
 

@@ -1,78 +1,165 @@
-"""The engine's queue: bounded, in turns, cancellable, and closed in order. The model here is a scripted one."""
+"""The engine: clips join and leave between steps, in order, cancellable, and closed in order.
+
+Most models here are scripted, and take their steps when they are told to.
+"""
 
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
-from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from asr.decoding import DecodedWindow, DecodingCancelled, DecodingOptions, Reading
-from asr.engine import DecodedClip, Engine
+from asr.audio import Samples
+from asr.checkpoints import Checkpoint
+from asr.compute import Compute, choose_compute
+from asr.decoding import DecodingOptions, Reading
+from asr.encoding import EncodedWindow
+from asr.engine import MAX_SEQUENCES, DecodedClip, Engine
 from asr.errors import EngineBusy, EngineClosed
+from asr.features import HOP_LENGTH
+from asr.scheduler import STEPS_BETWEEN_ENCODINGS
+from asr.steps import Choice, Row
+from tests.asr.scripted import EOT, Probabilities, ScriptedSteps, scripted_checkpoint
 
 WAIT = 10.0  # seconds after which a test has failed
+SILENT_FRAMES = 2  # of log-mel beyond a clip's last sample
 
 
-class Model:
-    """Stands in for encoder and decoder: a window's first number is its name; work waits until `go` is set."""
+def window(name: int) -> Samples:
+    """A clip's name is how long it is."""
+    return np.zeros(name * HOP_LENGTH, np.float32)
+
+
+class ScriptedEncoder:
+    """What it encodes is a window's name. `encoded` holds those that it was given, and which of them whole."""
+
+    precision = "scripted"
 
     def __init__(self) -> None:
-        self.go = threading.Event()
-        self.begun: list[int] = []
-        self.started = threading.Event()
+        self.encoded: list[tuple[int, bool]] = []
+        self.broken: set[int] = set()
 
-    def encoder(self, windows: Tensor) -> Tensor:
-        return windows
+    @property
+    def names(self) -> list[int]:
+        return [name for name, _ in self.encoded]
 
-    def decode(self, encoded: Tensor, options: DecodingOptions, cancelled) -> DecodedWindow:
-        name = int(encoded.flatten()[0])
-        self.begun.append(name)
-        self.started.set()
-        while not self.go.wait(0.001):
-            if cancelled():
-                raise DecodingCancelled
-        if name < 0:
-            raise RuntimeError("the model broke")
-        return DecodedWindow(Reading(str(name), (name,), -0.1), (), "en", 0.0)
+    def encode(self, mel: Tensor) -> EncodedWindow:
+        return self._encode(mel, whole=False)
+
+    def encode_whole(self, mel: Tensor) -> EncodedWindow:
+        return self._encode(mel, whole=True)
+
+    def _encode(self, mel: Tensor, *, whole: bool) -> EncodedWindow:
+        name = mel.shape[1] - SILENT_FRAMES
+        self.encoded.append((name, whole))
+        if name in self.broken:
+            raise RuntimeError("the encoder broke")
+        return EncodedWindow(torch.tensor([[name, whole]]))
 
 
-def window(name: int) -> Tensor:
-    return torch.full((80, 4), float(name))
+class GatedSteps(ScriptedSteps):
+    """Reads of clip n its letter, `lengths[n]` times. Each step waits to be let through, until `open`."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.lengths: dict[int, int] = {}
+        self.endless: set[int] = set()  # unless they are heard whole
+        self.endless_whole: set[int] = set()
+        self.broken: set[int] = set()
+        self.steps: list[list[int]] = []
+        self._is_open = False
+        self._entered = threading.Semaphore(0)
+        self._may_go_on = threading.Semaphore(0)
+
+    def open(self) -> None:
+        self._is_open = True
+        self._may_go_on.release()
+
+    def this_step(self) -> list[int]:
+        """The clips in the step that waits to be let through."""
+        assert self._entered.acquire(timeout=WAIT)
+        return self.steps[-1]
+
+    def next_step(self) -> list[int]:
+        """Let one step through; the clips in that which follows."""
+        self._may_go_on.release()
+        return self.this_step()
+
+    def next_steps(self, count: int) -> list[list[int]]:
+        return [self.next_step() for _ in range(count)]
+
+    @property
+    def holding(self) -> list[int]:
+        """The clips that hold a place."""
+        return [past.audio[0] for past in self.held]
+
+    def hear(self, window: EncodedWindow) -> Any:
+        name, whole = window.encoded[0].tolist()
+        return name, bool(whole)
+
+    def step(self, rows: Sequence[Row]) -> list[Choice]:
+        names = list(dict.fromkeys(row.past.audio[0] for row in rows))
+        self.steps.append(names)
+        self._entered.release()
+        if not self._is_open:
+            assert self._may_go_on.acquire(timeout=WAIT)
+        if self.broken & set(names):
+            raise RuntimeError("the step broke")
+        return super().step(rows)
+
+    def following(self, said: tuple[int, ...], audio: Any) -> Probabilities:
+        name, whole = audio
+        endless = name in (self.endless_whole if whole else self.endless)
+        return {name: 1.0} if endless or len(said) < self.lengths.get(name, 1) else {EOT: 1.0}
 
 
 @pytest.fixture
-def model() -> Model:
-    return Model()
+def encoder() -> ScriptedEncoder:
+    return ScriptedEncoder()
 
 
 @pytest.fixture
-def engine(model: Model):
-    engine = Engine(SimpleNamespace(model=SimpleNamespace(encoder=model.encoder)), decoder=model, max_queue=3)
+def steps() -> GatedSteps:
+    return GatedSteps()
+
+
+@pytest.fixture
+def compute(encoder: ScriptedEncoder, steps: GatedSteps) -> Compute:
+    return Compute(encoder, steps, torch.get_num_threads(), torch.device("cpu"))
+
+
+@pytest.fixture
+def engine(compute: Compute, steps: GatedSteps) -> Iterator[Engine]:
+    engine = Engine(scripted_checkpoint(), compute, max_queue=3)
     yield engine
-    model.go.set()
+    steps.open()
     engine.close(WAIT)
+    assert steps.held == []
 
 
 def texts(future: "Future[DecodedClip]") -> list[str]:
     return [window.best.text for window in future.result(WAIT).windows]
 
 
-def submit(engine: Engine, *names: int) -> "Future[DecodedClip]":
-    return engine.submit([window(name) for name in names], DecodingOptions())
+def submit(engine: Engine, *names: int, alternatives: int = 0) -> "Future[DecodedClip]":
+    return engine.submit([window(name) for name in names], DecodingOptions(alternatives=alternatives))
 
 
-def test_clips_are_answered_in_order(engine: Engine, model: Model) -> None:
+def test_clips_are_answered_with_their_own_text(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
     futures = [submit(engine, name) for name in (1, 2, 3)]
-    model.go.set()
-    assert [texts(future) for future in futures] == [["1"], ["2"], ["3"]]
-    assert model.begun == [1, 2, 3]
+    steps.open()
+    assert [texts(future) for future in futures] == [["b"], ["c"], ["d"]]
+    assert encoder.names == [1, 2, 3]
+    assert engine.windows_heard == 3
 
 
-def test_a_full_queue_refuses_more(engine: Engine, model: Model) -> None:
+def test_a_full_queue_refuses_more(engine: Engine, steps: GatedSteps) -> None:
     submit(engine, 0)
-    assert model.started.wait(WAIT)
+    assert steps.this_step() == [0]
     for name in (1, 2, 3):
         submit(engine, name)
     with pytest.raises(EngineBusy):
@@ -80,59 +167,195 @@ def test_a_full_queue_refuses_more(engine: Engine, model: Model) -> None:
     assert engine.queue_depth == 3
 
 
-def test_a_cancelled_clip_leaves_the_queue_at_once(engine: Engine, model: Model) -> None:
+def test_a_clip_joins_while_another_is_read_and_leaves_while_it_goes_on(engine: Engine, steps: GatedSteps) -> None:
+    steps.lengths[1] = 9
+    long = submit(engine, 1)
+    assert steps.this_step() == [1]
+    short = submit(engine, 2)
+    assert steps.next_steps(STEPS_BETWEEN_ENCODINGS - 1) == [[1]] * (STEPS_BETWEEN_ENCODINGS - 1)
+    assert steps.next_steps(3) == [[1, 2], [1, 2], [1]]
+    assert texts(short) == ["c"]
+    assert not long.done()
+    assert steps.holding == [1]
+    steps.open()
+    assert texts(long) == ["b" * 9]
+
+
+def test_a_cancelled_clip_leaves_the_queue_at_once(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
     submit(engine, 0)
-    assert model.started.wait(WAIT)
+    assert steps.this_step() == [0]
     waiting = [submit(engine, name) for name in (1, 2, 3)]
     waiting[1].cancel()
     assert engine.queue_depth == 2
     last = submit(engine, 4)
-    model.go.set()
-    assert texts(last) == ["4"]
-    assert model.begun == [0, 1, 3, 4]
+    steps.open()
+    assert texts(last) == ["e"]
+    assert encoder.names == [0, 1, 3, 4]
 
 
-def test_a_clip_that_is_cancelled_while_it_runs_makes_way(engine: Engine, model: Model) -> None:
-    running = submit(engine, 0)
-    assert model.started.wait(WAIT)
-    following = submit(engine, 1)
-    running.cancel()
-    model.go.set()
-    assert texts(following) == ["1"]
+def test_a_clip_that_is_cancelled_while_it_is_read_leaves_before_the_next_step(
+    engine: Engine, steps: GatedSteps
+) -> None:
+    steps.lengths.update({1: 9, 2: 9})
+    first = submit(engine, 1, alternatives=2)
+    assert steps.this_step() == [1]
+    second = submit(engine, 2)
+    assert steps.next_steps(STEPS_BETWEEN_ENCODINGS)[-1] == [1, 2]
+    first.cancel()
+    assert steps.next_step() == [2]
+    assert steps.holding == [2]
     with pytest.raises(CancelledError):
-        running.result()
+        first.result()
+    steps.open()
+    assert texts(second) == ["c" * 9]
 
 
-def test_a_long_recording_lets_short_clips_in_between(engine: Engine, model: Model) -> None:
-    long = submit(engine, 1, 2, 3)
-    assert model.started.wait(WAIT)
-    short = submit(engine, 9)
-    model.go.set()
-    assert texts(short) == ["9"]
-    assert texts(long) == ["1", "2", "3"]
-    assert model.begun == [1, 9, 2, 3]
+def test_the_seats_of_a_cancelled_clip_are_taken_in_the_same_turn(engine: Engine, steps: GatedSteps) -> None:
+    steps.lengths[1] = 9
+    greedy = submit(engine, 1, alternatives=MAX_SEQUENCES - 1)
+    assert steps.this_step() == [1]
+    following = submit(engine, 2)
+    assert steps.next_steps(STEPS_BETWEEN_ENCODINGS + 2) == [[1]] * (STEPS_BETWEEN_ENCODINGS + 2)
+    greedy.cancel()
+    assert steps.next_step() == [2]
+    steps.open()
+    assert texts(following) == ["c"]
 
 
-def test_a_failure_is_the_clips_own(engine: Engine, model: Model) -> None:
-    broken, sound = submit(engine, -1), submit(engine, 1)
-    model.go.set()
-    with pytest.raises(RuntimeError, match="the model broke"):
-        broken.result(WAIT)
-    assert texts(sound) == ["1"]
-
-
-def test_closing_finishes_what_was_taken(engine: Engine, model: Model) -> None:
-    futures = [submit(engine, name) for name in (1, 2)]
-    model.go.set()
+def test_no_window_of_a_cancelled_recording_is_begun(
+    engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    """One that was cancelled in the last step of a window went back to the queue, where nobody took it out."""
+    long = submit(engine, 1, 2)
+    assert steps.this_step() == [1]
+    assert steps.next_step() == [1]  # reads the end
+    following = submit(engine, 3)
+    long.cancel()
+    steps.open()
+    assert texts(following) == ["d"]
     assert engine.close(WAIT)
-    assert [texts(future) for future in futures] == [["1"], ["2"]]
+    assert encoder.names == [1, 3]
+
+
+def test_a_long_recording_lets_short_clips_in_between(
+    engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    long = submit(engine, 1, 2, 3)
+    assert steps.this_step() == [1]
+    short = submit(engine, 5)
+    steps.open()
+    assert texts(short) == ["f"]
+    assert texts(long) == ["b", "c", "d"]
+    assert encoder.names == [1, 5, 2, 3]
+
+
+def test_a_clip_that_cannot_be_encoded_fails_alone(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
+    encoder.broken = {2}
+    steps.lengths[1] = 9
+    sound = submit(engine, 1)
+    assert steps.this_step() == [1]
+    broken, after = submit(engine, 2), submit(engine, 3)
+    steps.open()
+    with pytest.raises(RuntimeError, match="the encoder broke"):
+        broken.result(WAIT)
+    assert texts(sound) == ["b" * 9]
+    assert texts(after) == ["d"]
+
+
+def test_a_step_that_fails_fails_those_in_it_and_the_engine_goes_on(engine: Engine, steps: GatedSteps) -> None:
+    steps.broken = {2}
+    steps.lengths[1] = 9
+    beside = submit(engine, 1)
+    assert steps.this_step() == [1]
+    broken, waiting = submit(engine, 2), submit(engine, 3)
+    steps.open()
+    for future in (broken, beside):
+        with pytest.raises(RuntimeError, match="the step broke"):
+            future.result(WAIT)
+    assert texts(waiting) == ["d"]
+    assert texts(submit(engine, 4)) == ["e"]
+
+
+def test_a_doubtful_window_is_heard_a_second_time_whole(
+    engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    steps.endless = {2}
+    steps.open()
+    long = submit(engine, 2, 3)
+    assert texts(long) == ["c", "d"]
+    assert long.result().windows[0].complete
+    assert encoder.encoded == [(2, False), (2, True), (3, False)]
+    assert (engine.windows_heard, engine.windows_doubted) == (2, 1)
+
+
+def test_a_window_is_not_heard_a_third_time(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
+    steps.endless = steps.endless_whole = {2}
+    steps.open()
+    assert not submit(engine, 2).result(WAIT).windows[0].complete
+    assert encoder.encoded == [(2, False), (2, True)]
+    assert (engine.windows_heard, engine.windows_doubted) == (1, 1)
+
+
+def test_whole_windows_are_heard_once(compute: Compute, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
+    steps.endless_whole = {2}
+    steps.open()
+    with Engine(scripted_checkpoint(), compute, whole_windows=True) as engine:
+        assert texts(submit(engine, 2, 3)) == ["c" * 10, "d"]
+        assert encoder.encoded == [(2, True), (3, True)]
+        assert engine.windows_doubted == 0
+
+
+def test_a_doubted_window_does_not_wait_in_the_queue_again(
+    engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    steps.endless = {1}
+    doubted = submit(engine, 1)
+    assert steps.this_step() == [1]
+    # Too many seats to be read beside it.
+    waiting = submit(engine, 2, alternatives=MAX_SEQUENCES - 1)
+    steps.open()
+    assert texts(doubted) == ["b"]
+    assert texts(waiting) == ["c"]
+    assert encoder.names == [1, 1, 2]
+
+
+def test_closing_finishes_what_was_taken(engine: Engine, steps: GatedSteps) -> None:
+    futures = [submit(engine, name) for name in (1, 2)]
+    steps.open()
+    assert engine.close(WAIT)
+    assert [texts(future) for future in futures] == [["b"], ["c"]]
     with pytest.raises(EngineClosed):
         submit(engine, 3)
 
 
-def test_closing_gives_up_at_its_deadline(engine: Engine, model: Model) -> None:
+def test_closing_gives_up_at_its_deadline(engine: Engine, steps: GatedSteps) -> None:
+    steps.lengths[1] = 9
     running, waiting = submit(engine, 1), submit(engine, 2)
-    assert model.started.wait(WAIT)
+    assert steps.this_step() == [1]
+    running.add_done_callback(lambda _: steps.open())
     assert not engine.close(0.01)
     assert waiting.cancelled()
     assert running.cancelled()
+    assert steps.held == []
+
+
+@pytest.mark.parametrize("name", ["tiny_en", "base"])
+@pytest.mark.parametrize("arithmetic", [Compute.plain, choose_compute])
+def test_clips_together_are_heard_as_each_alone(
+    name: str, arithmetic: Any, clips: list[Samples], request: pytest.FixtureRequest
+) -> None:
+    """Token for token, with other readings that branch off beside them."""
+    checkpoint: Checkpoint = request.getfixturevalue(name)
+    options = [DecodingOptions("en", alternatives=i % 3) for i in range(len(clips))]
+    with Engine(checkpoint, arithmetic(checkpoint)) as engine:
+        alone = [engine.submit([clip], own).result(60) for clip, own in zip(clips, options, strict=True)]
+        futures = [engine.submit([clip], own) for clip, own in zip(clips, options, strict=True)]
+        together = [future.result(60) for future in futures]
+    for one, other in zip(alone, together, strict=True):
+        assert readings(one) == readings(other)
+        assert one.windows[0].no_speech_probability == pytest.approx(other.windows[0].no_speech_probability, abs=1e-3)
+
+
+def readings(clip: DecodedClip) -> list[tuple[int, ...]]:
+    all_readings: list[Reading] = [clip.windows[0].best, *clip.windows[0].alternatives]
+    return [reading.tokens for reading in all_readings]

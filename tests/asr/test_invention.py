@@ -4,23 +4,51 @@ import numpy as np
 import pytest
 
 from asr.decoding import DecodedWindow, Reading
-from asr.invention import is_invented
+from asr.invention import compression_ratio, is_doubtful, is_invented
+
+QUERY = "Hotels in Reykjavik."
+LOOP = "a little bit of " * 20
 
 
-def window(text: str, no_speech: float, confidence: float) -> DecodedWindow:
-    return DecodedWindow(Reading(text, (1,), float(np.log(confidence))), (), "en", no_speech)
+def window(text: str, no_speech: float, confidence: float, *, complete: bool = True) -> DecodedWindow:
+    return DecodedWindow(Reading(text, (1,), float(np.log(confidence))), (), "en", no_speech, complete)
 
 
 @pytest.mark.parametrize(
     ("heard", "invented"),
     [
-        (window("Hotels in Reykjavik.", 0.05, 0.9), False),
-        (window("Hotels in Reykjavik.", 0.05, 0.3), False),  # hard to understand, yet somebody spoke
+        (window(QUERY, 0.05, 0.9), False),
+        (window(QUERY, 0.05, 0.3), False),  # hard to understand, yet somebody spoke
         (window("One, zero, nine.", 0.55, 0.8), False),  # sure of the words, though not of the speech
         (window("Thank you.", 0.9, 0.4), True),
-        (window("a little bit of " * 20, 0.6, 0.9), True),
+        (window(LOOP, 0.6, 0.9), True),
         (window("", 0.1, 0.9), True),
     ],
 )
 def test_what_the_model_took_for_no_speech_is_invented(heard: DecodedWindow, invented: bool) -> None:
     assert is_invented(heard) is invented
+
+
+@pytest.mark.parametrize(
+    ("heard", "doubtful"),
+    [
+        (window(QUERY, 0.05, 0.9), False),
+        (window(QUERY, 0.05, 0.4), False),  # a mean log-probability of -0.92
+        (window(QUERY, 0.05, 0.35), True),  # of -1.05
+        (window(QUERY, 0.99, 0.9), False),  # read with confidence, whatever the no-speech token says
+        (window(QUERY, 0.99, 0.5), True),  # would be dropped: not before it was heard whole
+        (window(QUERY, 0.05, 0.9, complete=False), True),
+        (window(LOOP, 0.05, 0.9), True),
+        (window("", 0.9, 0.9), True),
+    ],
+)
+def test_a_reading_that_is_unsure_endless_or_one_phrase_over_and_over_is_doubtful(
+    heard: DecodedWindow, doubtful: bool
+) -> None:
+    assert is_doubtful(heard) is doubtful
+
+
+def test_repetition_compresses_and_nothing_does_not() -> None:
+    assert compression_ratio(LOOP) > 8
+    assert compression_ratio(QUERY) < 1
+    assert compression_ratio("") == 0.0

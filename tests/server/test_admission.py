@@ -23,7 +23,7 @@ async def settle() -> None:
 
 def test_a_free_place_is_given_at_once() -> None:
     async def scenario() -> None:
-        admission = Admission(max_places=1, max_wait=0)
+        admission = Admission(max_places=1, max_wait=0, max_delay=60)
         async with admission.place():
             assert admission.taken == 1
         assert admission.taken == 0
@@ -33,7 +33,7 @@ def test_a_free_place_is_given_at_once() -> None:
 
 def test_a_full_server_refuses_after_the_wait_and_says_when_to_come_back() -> None:
     async def scenario() -> None:
-        admission = Admission(max_places=1, max_wait=0.01)
+        admission = Admission(max_places=1, max_wait=0.01, max_delay=60)
         done = asyncio.Event()
         holder = asyncio.create_task(hold(admission, done))
         await settle()
@@ -51,7 +51,7 @@ def test_a_full_server_refuses_after_the_wait_and_says_when_to_come_back() -> No
 
 def test_whoever_waits_gets_the_place_that_comes_free() -> None:
     async def scenario() -> None:
-        admission = Admission(max_places=1, max_wait=10)
+        admission = Admission(max_places=1, max_wait=10, max_delay=60)
         done = asyncio.Event()
         holder = asyncio.create_task(hold(admission, done))
         await settle()
@@ -67,7 +67,7 @@ def test_whoever_waits_gets_the_place_that_comes_free() -> None:
 
 def test_no_more_wait_than_there_are_places() -> None:
     async def scenario() -> None:
-        admission = Admission(max_places=2, max_wait=10)
+        admission = Admission(max_places=2, max_wait=10, max_delay=60)
         done = asyncio.Event()
         tasks = [asyncio.create_task(hold(admission, done)) for _ in range(4)]
         await settle()
@@ -82,7 +82,7 @@ def test_no_more_wait_than_there_are_places() -> None:
 
 def test_a_client_that_leaves_gives_its_place_back() -> None:
     async def scenario() -> None:
-        admission = Admission(max_places=1, max_wait=10)
+        admission = Admission(max_places=1, max_wait=10, max_delay=60)
         never = asyncio.Event()
         holder = asyncio.create_task(hold(admission, never))
         await settle()
@@ -111,7 +111,7 @@ async def told_to_come_back_after(admission: Admission, windows: Sequence[int]) 
 
 def test_the_time_to_come_back_grows_with_the_work_ahead() -> None:
     def told(windows: Sequence[int]) -> int:
-        admission = Admission(max_places=len(windows), max_wait=0.01)
+        admission = Admission(max_places=len(windows), max_wait=0.01, max_delay=60)
         admission.seconds_per_window = 2.0
         return asyncio.run(told_to_come_back_after(admission, windows))
 
@@ -120,10 +120,45 @@ def test_the_time_to_come_back_grows_with_the_work_ahead() -> None:
     assert told([1] * 15 + [5]) == 20
 
 
-def test_one_long_clip_does_not_send_everybody_away_for_minutes() -> None:
-    """It was learned whole: after two minutes of speech, queries that take half a second each were thought to too."""
-    admission = Admission(max_places=64, max_wait=0.01)
-    for _ in range(100):
-        admission.learn(0.5, windows=1)
-    admission.learn(10.0, windows=5)
-    assert asyncio.run(told_to_come_back_after(admission, [1] * 64)) <= 21
+def test_a_window_costs_what_the_engine_was_busy_for_it() -> None:
+    """Clips that are recognised side by side share the engine: each takes longer, and all together less."""
+    admission = Admission(max_places=64, max_wait=0.01, max_delay=60)
+    for turn in range(1, 101):
+        admission.learn(busy_seconds=turn * 0.8, windows=turn * 16)
+    assert admission.seconds_per_window == pytest.approx(0.05)
+
+
+def test_nobody_is_let_in_who_would_wait_too_long() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=64, max_wait=0.01, max_delay=2.0)
+        admission.seconds_per_window = 0.5
+        async with AsyncExitStack() as places:
+            (await places.enter_async_context(admission.place())).windows = 4
+            await places.enter_async_context(admission.place())
+            with pytest.raises(ApiError):
+                async with admission.place():
+                    pass
+            assert (admission.taken, admission.waiting) == (2, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_place_that_comes_too_late_is_not_lost() -> None:
+    """The client leaves in the very moment in which it is let in."""
+
+    async def scenario() -> None:
+        admission = Admission(max_places=1, max_wait=10, max_delay=60)
+        done = asyncio.Event()
+        holder = asyncio.create_task(hold(admission, done))
+        await settle()
+        waiter = asyncio.create_task(hold(admission, done))
+        await settle()
+        done.set()
+        for _ in range(10):
+            if admission.waiting:
+                await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.gather(holder, waiter, return_exceptions=True)
+        assert admission.taken == 0
+
+    asyncio.run(scenario())

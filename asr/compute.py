@@ -1,0 +1,103 @@
+"""With which arithmetic a model runs: chosen by what the machine has, or by name."""
+
+import logging
+import os
+import sys
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from asr.checkpoints import Checkpoint
+from asr.decoding import Rules
+from asr.encoding import Encoder
+from asr.model import EncoderBlock
+from asr.native.build import CannotBuild, load_library
+from asr.native.encoder import NativeBlock
+from asr.native.steps import NativeSteps
+from asr.precision import Precision
+from asr.steps import Stepper
+from asr.torch_steps import TorchSteps
+
+logger = logging.getLogger(__name__)
+
+MOST_USEFUL_THREADS = 8  # for one clip at a time; more only wait for each other
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The parts that an engine runs, on how many CPU threads."""
+
+    encoder: Encoder
+    stepper: Stepper
+    threads: int
+    device: torch.device
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        where = threads if self.device.type == "cpu" else str(self.device)
+        return f"encoder {self.encoder.precision}, decoder {self.stepper.precision}, {where}"
+
+    @classmethod
+    def plain(cls, checkpoint: Checkpoint, threads: int | None = None) -> "Compute":
+        """The network as it is, in float32 on the CPU."""
+        return _in_torch(checkpoint, torch.device("cpu"), torch.float32, threads)
+
+
+def choose_compute(
+    checkpoint: Checkpoint,
+    precision: Precision = Precision.AUTO,
+    *,
+    threads: int | None = None,
+    cache: Path | None = None,
+) -> Compute:
+    """The arithmetic that was asked for; `cache` is where compiled code is kept.
+
+    On a CPU the decoder in int8 needs a C compiler: without one AUTO does without it and INT8 raises CannotBuild.
+    """
+    if torch.cuda.is_available():
+        kind = torch.float32 if precision is Precision.FLOAT32 else torch.bfloat16
+        return _in_torch(checkpoint, torch.device("cuda"), kind, threads)
+    cpu = torch.device("cpu")
+    if precision in (Precision.FLOAT32, Precision.BFLOAT16):
+        return _in_torch(checkpoint, cpu, getattr(torch, precision), threads)
+    try:
+        return _in_int8(checkpoint, threads, cache)
+    except CannotBuild as error:
+        if precision is Precision.INT8:
+            raise
+        logger.warning("the decoder runs in PyTorch, several times slower: %s", error)
+        return _in_torch(checkpoint, cpu, best_of_cpu(), threads)
+
+
+def _in_torch(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, threads: int | None) -> Compute:
+    model = checkpoint.model
+    if (device.type, kind) != ("cpu", torch.float32):
+        model = deepcopy(model).to(device, kind)
+    encoder = Encoder(model.encoder)
+    stepper = TorchSteps(model.decoder, encoder.silence, context=Rules.of(checkpoint).context)
+    return Compute(encoder, stepper, threads or default_threads(), device)
+
+
+def _in_int8(checkpoint: Checkpoint, threads: int | None, cache: Path | None) -> Compute:
+    """In int8, but for the encoder's attention, which is in what the processor is best at. Raises CannotBuild."""
+    model, threads = checkpoint.model, threads or default_threads()
+    library = load_library(cache)
+    blocks = [NativeBlock(cast(EncoderBlock, block), library, threads) for block in model.encoder.blocks]
+    encoder = Encoder(deepcopy(model.encoder).to(best_of_cpu()), blocks, "int8")
+    context = Rules.of(checkpoint).context
+    stepper = NativeSteps(model.decoder, encoder.silence, library, context=context, threads=threads)
+    return Compute(encoder, stepper, threads, torch.device("cpu"))
+
+
+def best_of_cpu() -> torch.dtype:
+    """bfloat16 where the processor multiplies it itself; elsewhere it is slower than float32."""
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+
+
+def default_threads() -> int:
+    """As many as the process may use, up to where more no longer help."""
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(usable, MOST_USEFUL_THREADS)

@@ -1,0 +1,203 @@
+"""The decoder's step in int8, by the library that `build` compiles from `decoder.c`. The structures mirror its own."""
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import POINTER, Structure, c_float, c_int32, c_void_p
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from asr.encoding import EncodedWindow, VirtualSilence
+from asr.model import DecoderBlock, TextDecoder
+from asr.native.build import CannotBuild
+from asr.native.weights import LayerNorm, Linear, Packer
+from asr.steps import Choice, Past, Row
+
+HEAD = 64  # the width that the library is compiled for
+
+
+class _Block(Structure):
+    _fields_ = (
+        ("attn_ln", LayerNorm),
+        ("query_key_value", Linear),
+        ("attn_out", Linear),
+        ("cross_ln", LayerNorm),
+        ("cross_query", Linear),
+        ("cross_out", Linear),
+        ("mlp_ln", LayerNorm),
+        ("mlp_in", Linear),
+        ("mlp_out", Linear),
+    )
+
+
+class _Decoder(Structure):
+    _fields_ = (
+        ("state", c_int32),
+        ("heads", c_int32),
+        ("layers", c_int32),
+        ("vocabulary", c_int32),
+        ("context", c_int32),
+        ("token_embedding", c_void_p),
+        ("positional_embedding", c_void_p),
+        ("blocks", POINTER(_Block)),
+        ("ln", LayerNorm),
+        ("logits", Linear),
+    )
+
+
+class _Row(Structure):
+    _fields_ = (
+        ("token", c_int32),
+        ("position", c_int32),
+        ("past", c_void_p),
+        ("cross_keys", c_void_p),
+        ("cross_values", c_void_p),
+        ("cross_bias", c_void_p),
+        ("cross_length", c_int32),
+        ("mask", c_void_p),
+        ("logits", c_void_p),
+    )
+
+
+class _Choice(Structure):
+    _fields_ = (
+        ("token", c_int32),
+        ("runner_up", c_int32),
+        ("logprob", c_float),
+        ("runner_up_logprob", c_float),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Encoded audio as the decoder looks at it, `length` frames: bfloat16 keys (layers, heads, HEAD, length) and values
+    (layers, heads, length, HEAD), and what is added to the attention's scores, float32 (length,)."""
+
+    keys: Tensor
+    values: Tensor
+    bias: Tensor
+
+    @property
+    def length(self) -> int:
+        return len(self.bias)
+
+
+class NativeSteps:
+    """`asr.steps.Stepper` on the CPU; `context` is the most tokens that a sequence may have."""
+
+    precision = "int8"
+
+    def __init__(
+        self, decoder: TextDecoder, silence: VirtualSilence, library: ctypes.CDLL, *, context: int, threads: int
+    ) -> None:
+        dims = decoder.dims
+        if dims.n_text_state != dims.n_text_head * HEAD:
+            raise CannotBuild(f"the model's heads are {dims.n_text_state // dims.n_text_head} wide, not {HEAD}")
+        self._step = library.decoder_step
+        self._threads = threads
+        self._context = context
+        self._dims = dims
+        self._packer = Packer(library)
+        self._decoder = self._packed(decoder)
+        blocks = [block for block in decoder.blocks if isinstance(block, DecoderBlock)]
+        # The keys and values of every layer at once: the encoded audio is read once.
+        self._key_weight = torch.cat([block.cross_attn.key.weight for block in blocks]).bfloat16()
+        self._value_weight = torch.cat([block.cross_attn.value.weight for block in blocks]).bfloat16()
+        self._value_bias = torch.cat([block.cross_attn.value.bias for block in blocks]).bfloat16()
+        self._silence = silence
+        self._silent_keys, self._silent_values = self._projected(silence.encoded)
+        self._free: list[Tensor] = []
+
+    def hear(self, window: EncodedWindow) -> Heard:
+        keys, values = self._projected(window.encoded)
+        frames = window.frames
+        silent = self._silence.after(window.frames)
+        keys = torch.cat((keys, self._silent_keys[..., silent.part]), dim=3)
+        values = torch.cat((values, self._silent_values[:, :, silent.part]), dim=2)
+        return Heard(keys.contiguous(), values.contiguous(), torch.cat((torch.zeros(frames), silent.bias)))
+
+    def begin(self, audio: Heard) -> Past:
+        dims = self._dims
+        shape = (dims.n_text_layer, 2, dims.n_text_head, self._context, HEAD)
+        return Past(self._free.pop() if self._free else torch.empty(shape), audio)
+
+    def fork(self, past: Past, length: int) -> Past:
+        copy = self.begin(past.audio)
+        copy.place[:, :, :, :length] = past.place[:, :, :, :length]
+        return copy
+
+    def release(self, past: Past) -> None:
+        self._free.append(past.place)
+
+    def step(self, rows: Sequence[Row]) -> list[Choice]:
+        vocabulary = self._dims.n_vocab
+        logits = [torch.empty(vocabulary) if row.wants_logits else None for row in rows]
+        packed = (_Row * len(rows))(*map(_packed_row, rows, logits))
+        choices = (_Choice * len(rows))()
+        if self._step(ctypes.byref(self._decoder), len(rows), packed, choices, self._threads):
+            raise MemoryError("there is no memory for a step of the decoder")
+        return [
+            Choice(choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own)
+            for choice, own in zip(choices, logits, strict=True)
+        ]
+
+    def _projected(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoded audio (frames, state) → keys (layers, heads, HEAD, frames), values (layers, heads, frames, HEAD)."""
+        encoded, heads = encoded.bfloat16(), self._dims.n_text_head
+        keys = (self._key_weight @ encoded.T).view(-1, heads, HEAD, len(encoded))
+        values = nn.functional.linear(encoded, self._value_weight, self._value_bias)
+        return keys, values.view(len(encoded), -1, heads, HEAD).permute(1, 2, 0, 3)
+
+    def _packed(self, decoder: TextDecoder) -> _Decoder:
+        dims = decoder.dims
+        self._blocks = (_Block * dims.n_text_layer)(
+            *(self._packed_block(block) for block in decoder.blocks if isinstance(block, DecoderBlock))
+        )
+        return _Decoder(
+            dims.n_text_state,
+            dims.n_text_head,
+            dims.n_text_layer,
+            dims.n_vocab,
+            self._context,
+            self._packer.address(decoder.token_embedding.weight),
+            self._packer.address(decoder.positional_embedding),
+            self._blocks,
+            self._packer.layer_norm(decoder.ln),
+            self._packer.linear(decoder.token_embedding.weight, None),
+        )
+
+    def _packed_block(self, block: DecoderBlock) -> _Block:
+        attn, cross = block.attn, block.cross_attn
+        mlp_in, mlp_out = cast(nn.Linear, block.mlp[0]), cast(nn.Linear, block.mlp[2])
+        no_bias = torch.zeros_like(attn.query.bias)
+        return _Block(
+            self._packer.layer_norm(block.attn_ln),
+            self._packer.linear(
+                torch.cat((attn.query.weight, attn.key.weight, attn.value.weight)),
+                torch.cat((attn.query.bias, no_bias, attn.value.bias)),
+            ),
+            self._packer.linear(attn.out.weight, attn.out.bias),
+            self._packer.layer_norm(block.cross_attn_ln),
+            self._packer.linear(cross.query.weight, cross.query.bias),
+            self._packer.linear(cross.out.weight, cross.out.bias),
+            self._packer.layer_norm(block.mlp_ln),
+            self._packer.linear(mlp_in.weight, mlp_in.bias),
+            self._packer.linear(mlp_out.weight, mlp_out.bias),
+        )
+
+
+def _packed_row(row: Row, logits: Tensor | None) -> _Row:
+    heard: Heard = row.past.audio
+    return _Row(
+        row.token,
+        row.position,
+        row.past.place.data_ptr(),
+        heard.keys.data_ptr(),
+        heard.values.data_ptr(),
+        heard.bias.data_ptr(),
+        heard.length,
+        None if row.mask is None else row.mask.data_ptr(),
+        None if logits is None else logits.data_ptr(),
+    )

@@ -1,0 +1,93 @@
+"""A step of the text decoder: rows of many sequences in, for each the likeliest next tokens out.
+
+What a step is, whoever computes it: `asr.torch_steps` on any device, `asr.native.steps` fastest on a CPU. A row's
+answer never depends on the rows beside it, beyond the rounding of the arithmetic that `precision` names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from asr.checkpoints import Checkpoint
+from asr.encoding import EncodedWindow
+
+FORBIDDEN = -1e30  # added to a logit, leaves no probability
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """A sequence's place in the cache of keys and values, and its audio; only a stepper looks inside."""
+
+    place: Any
+    audio: Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One token to be read at its position in its sequence.
+
+    `mask` (n_vocab,) is added to the logits before the likeliest are chosen; None where nothing is to be chosen.
+    `wants_logits` asks for the unmasked logits as well.
+    """
+
+    past: Past
+    token: int
+    position: int
+    mask: Tensor | None = None
+    wants_logits: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The two likeliest tokens that may follow a row, with their log-probabilities; `logits` (n_vocab,) if wanted."""
+
+    token: int
+    logprob: float
+    runner_up: int
+    runner_up_logprob: float
+    logits: Tensor | None = None
+
+
+class Stepper(Protocol):
+    """Owns the decoder's weights and caches. Not thread-safe: one thread steps."""
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic, for people: such as `int8` or `bfloat16`."""
+
+    def hear(self, window: EncodedWindow) -> Any:
+        """Make ready what the decoder looks at: keys and values of the encoded audio, to `begin` sequences with."""
+
+    def begin(self, audio: Any) -> Past:
+        """A place in the cache for a new sequence about this audio."""
+
+    def fork(self, past: Past, length: int) -> Past:
+        """A new place that holds the first `length` positions of another sequence."""
+
+    def release(self, past: Past) -> None:
+        """Give a sequence's place back."""
+
+    def step(self, rows: Sequence[Row]) -> list[Choice]:
+        """Read the rows, several of one sequence in the order of their positions; one choice each.
+
+        The choice of a row without a mask has no meaning but for its logits.
+        """
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """What may not be written, as masks (n_vocab,) for a stepper's rows: for the first token, and for those after."""
+
+    at_start: Tensor
+    later: Tensor
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> "Suppression":
+        later = torch.zeros(checkpoint.model.dims.n_vocab)
+        later[list(checkpoint.suppress)] = FORBIDDEN
+        at_start = later.clone()
+        at_start[list(checkpoint.suppress_at_start)] = FORBIDDEN
+        return cls(at_start.to(device), later.to(device))

@@ -1,0 +1,104 @@
+"""A clip's own frames are encoded as if its whole window had been: the same text comes out."""
+
+import numpy as np
+import pytest
+import torch
+
+from asr.audio import SAMPLE_RATE, Samples
+from asr.checkpoints import Checkpoint
+from asr.decoding import DecodedWindow, DecodingOptions
+from asr.encoding import FRAMES_FOR_ONE, MARGIN, USUAL_PEAK, Encoder, VirtualSilence
+from asr.engine import Engine
+from asr.features import log_mel_spectrogram, padded_to_window
+from asr.invention import MAX_NO_SPEECH_PROBABILITY
+
+WAIT = 60.0  # seconds after which a test has failed
+N_MELS = 80
+
+
+@pytest.fixture(scope="module", params=["tiny_en", "base"])
+def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_en: Checkpoint) -> Encoder:
+    return Encoder(tiny_en.model.encoder)
+
+
+@pytest.fixture(scope="module")
+def silence(encoder: Encoder) -> VirtualSilence:
+    return encoder.silence
+
+
+def heard(checkpoint: Checkpoint, clips: list[Samples], *, whole_windows: bool = False) -> list[DecodedWindow]:
+    with Engine(checkpoint, whole_windows=whole_windows) as engine:
+        futures = [engine.submit([clip], DecodingOptions("en")) for clip in clips]
+        return [future.result(WAIT).windows[0] for future in futures]
+
+
+@torch.inference_mode()
+def test_a_whole_window_is_what_the_network_makes_of_it(encoder: Encoder, speech: Samples) -> None:
+    mel = log_mel_spectrogram(speech, N_MELS)
+    window = encoder.encode_whole(mel)
+    assert window.frames == 1500
+    assert torch.equal(window.encoded, encoder.encoder(padded_to_window(mel)[None])[0])
+
+
+@pytest.mark.parametrize("mel_frames", [1, 2, 7, 8, 9, 300, 2900, 2935, 2936, 2937, 2999, 3000])
+def test_a_clip_gives_its_own_frames_and_a_margin(encoder: Encoder, mel_frames: int) -> None:
+    window = encoder.encode(torch.randn(N_MELS, mel_frames, generator=torch.Generator().manual_seed(mel_frames)))
+    own = -(-mel_frames // 2)
+    assert window.encoded.shape == (window.frames, 384)
+    assert window.frames % FRAMES_FOR_ONE == 0
+    assert min(own + MARGIN, 1500) <= window.frames < own + MARGIN + FRAMES_FOR_ONE
+    assert torch.isfinite(window.encoded).all()
+
+
+@torch.inference_mode()
+def test_a_clip_that_fills_the_window_is_encoded_whole(encoder: Encoder, speech: Samples) -> None:
+    """No silence is left to stand for: but for the level, it is the plain encoder's work."""
+    mel = log_mel_spectrogram(np.resize(speech, 30 * SAMPLE_RATE), N_MELS)
+    window = encoder.encode(mel)
+    assert window.frames == 1500
+    shifted = mel - mel.max() + USUAL_PEAK
+    torch.testing.assert_close(window.encoded, encoder.encoder(shifted[None])[0], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("frame", [0, 1, 2, 3, 4, 5, 150, 151, 1496, 1499, 1500, 1501, 1600])
+def test_kept_frames_weigh_as_much_as_the_silence_they_stand_for(silence: VirtualSilence, frame: int) -> None:
+    silent = silence.after(frame)
+    left_out = max(1500 - frame, 0) - float(silent.bias.exp().sum())
+    assert -0.01 <= left_out < FRAMES_FOR_ONE
+    assert silent.part == slice(375 - silent.count, 375)
+    assert len(silence.encoded[silent.part]) == silent.count
+
+
+@torch.inference_mode()
+def test_a_weight_counts_a_kept_frame_as_often_as_it_says(encoder: Encoder, speech: Samples) -> None:
+    """The attention's biases give what keys and values repeated give."""
+    block, silence = encoder.encoder.blocks[0], encoder.silence
+    x = torch.randn(1, 40, 384, generator=torch.Generator().manual_seed(0))
+    silent = silence.after(40)
+    keys, values = (kept[0][:, :, silent.part] for kept in (silence.keys, silence.values))
+    weighted = block(x, (keys, values, torch.cat((torch.zeros(40), silent.bias))))
+    repeated = [kept.repeat_interleave(FRAMES_FOR_ONE, dim=2) for kept in (keys, values)]
+    torch.testing.assert_close(weighted, block(x, (*repeated, torch.zeros(1500))), atol=1e-4, rtol=0)
+
+
+def test_a_clips_own_frames_say_what_its_whole_window_says(checkpoint: Checkpoint, clips: list[Samples]) -> None:
+    own, whole = heard(checkpoint, clips), heard(checkpoint, clips, whole_windows=True)
+    assert [window.best.text for window in own] == [window.best.text for window in whole]
+    for ours, theirs in zip(own, whole, strict=True):
+        assert ours.best.confidence == pytest.approx(theirs.best.confidence, abs=0.05)
+        assert ours.no_speech_probability < MAX_NO_SPEECH_PROBABILITY
+
+
+def test_the_same_clip_quieter_says_the_same(checkpoint: Checkpoint, clips: list[Samples]) -> None:
+    loud, quiet = heard(checkpoint, clips), heard(checkpoint, [clip / 4 for clip in clips])
+    assert [window.best.tokens for window in quiet] == [window.best.tokens for window in loud]
+
+
+def test_level_does_not_change_what_is_encoded(encoder: Encoder, speech: Samples) -> None:
+    loud, quiet = (encoder.encode(log_mel_spectrogram(speech * gain, N_MELS)) for gain in (1.0, 0.1))
+    torch.testing.assert_close(quiet.encoded, loud.encoded, atol=1e-2, rtol=0)

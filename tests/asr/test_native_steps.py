@@ -1,0 +1,53 @@
+"""The native decoder computes what it says: int8 weights by output, uint8 activations by row, and nothing else lost."""
+
+import ctypes
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from asr.checkpoints import Checkpoint
+from asr.encoding import EncodedWindow, Encoder
+from asr.model import ModelDimensions, TextDecoder, Whisper
+from asr.native.build import CannotBuild
+from asr.native.steps import NativeSteps
+from asr.steps import Row
+from tests.asr.int8 import Int8Decoder, relative_error
+from tests.asr.reference import random_reference
+
+CONTEXT = 228
+
+
+def with_one_layer(decoder: TextDecoder) -> TextDecoder:
+    """Further layers make much of a level that was rounded the other way."""
+    shallow = deepcopy(decoder)
+    shallow.blocks = shallow.blocks[:1]
+    shallow.dims = replace(decoder.dims, n_text_layer=1)
+    return shallow
+
+
+@pytest.mark.parametrize("name", ["tiny_en", "base"])
+def test_one_layer_equals_its_arithmetic_spelt_out(
+    name: str, native_library: ctypes.CDLL, request: pytest.FixtureRequest
+) -> None:
+    checkpoint: Checkpoint = request.getfixturevalue(name)
+    silence = Encoder(checkpoint.model.encoder).silence
+    decoder = with_one_layer(checkpoint.model.decoder)
+    stepper = NativeSteps(decoder, silence, native_library, context=CONTEXT, threads=2)
+    spelt_out = Int8Decoder(decoder)
+    tokens = [*checkpoint.tokenizer.prompt("en"), 1396, 1182, 295, 257, 640, 407]
+    window = EncodedWindow(silence.encoded.repeat_interleave(4, dim=0))
+    past = stepper.begin(stepper.hear(window))
+    choices = stepper.step([Row(past, token, i, wants_logits=True) for i, token in enumerate(tokens)])
+    ours = torch.stack([choice.logits for choice in choices if choice.logits is not None])
+    error = relative_error(ours, spelt_out(torch.tensor([tokens]), window.encoded[None])[0])
+    assert error.median() < 1e-4
+    assert error.max() < 0.02  # where a level lies on the edge between two
+
+
+def test_heads_of_another_width_cannot_be_built(native_library: ctypes.CDLL) -> None:
+    dims = ModelDimensions(80, 1500, 64, 2, 1, 51_865, 448, 64, 2, 1)
+    model = Whisper.from_tensors(dims, random_reference(dims).state_dict())
+    with pytest.raises(CannotBuild, match="32 wide"):
+        NativeSteps(model.decoder, Encoder(model.encoder).silence, native_library, context=CONTEXT, threads=1)

@@ -1,0 +1,190 @@
+"""Whose turn it is: in order, in steps between steps, and never on more seats than there are."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.scheduler import STEPS_BETWEEN_ENCODINGS, Scheduler, Turn
+
+
+@dataclass(eq=False)
+class Item:
+    name: str = ""
+    seats: int = 1
+
+
+def scheduler_with(*items: Item, seats: int = 8) -> Scheduler[Item]:
+    scheduler: Scheduler[Item] = Scheduler(seats)
+    for item in items:
+        scheduler.add(item)
+    return scheduler
+
+
+def encoded_in(scheduler: Scheduler[Item], turns: int) -> list[str]:
+    """The names of those encoded in so many turns; `-` where none was."""
+    return [turn.encode.name if turn.encode else "-" for turn in (scheduler.next_turn() for _ in range(turns))]
+
+
+def encoded_when_each_ends_at_once(scheduler: Scheduler[Item], turns: int) -> list[str]:
+    names = []
+    for _ in range(turns):
+        item = scheduler.next_turn().encode
+        assert item
+        scheduler.remove(item)
+        names.append(item.name)
+    return names
+
+
+def test_the_first_to_come_is_encoded_first() -> None:
+    scheduler = scheduler_with(Item("a"), Item("b"), Item("c"))
+    assert encoded_when_each_ends_at_once(scheduler, 3) == ["a", "b", "c"]
+    assert not scheduler.has_work
+
+
+def test_what_is_encoded_is_read_in_the_same_turn_and_until_it_is_removed() -> None:
+    item = Item()
+    scheduler = scheduler_with(item)
+    assert scheduler.next_turn() == Turn(item, (item,))
+    assert scheduler.next_turn() == Turn(None, (item,))
+    assert scheduler.has_work
+    scheduler.remove(item)
+    assert not scheduler.has_work
+    assert scheduler.next_turn() == Turn(None, ())
+
+
+def test_those_being_read_go_on_for_a_few_steps_before_the_next_joins() -> None:
+    scheduler = scheduler_with(Item("a"), Item("b"), Item("c"))
+    wait = ["-"] * (STEPS_BETWEEN_ENCODINGS - 1)
+    assert encoded_in(scheduler, 2 * STEPS_BETWEEN_ENCODINGS + 1) == ["a", *wait, "b", *wait, "c"]
+
+
+def test_nobody_waits_where_nobody_is_read() -> None:
+    scheduler = scheduler_with(Item("a"), Item("b"))
+    assert encoded_when_each_ends_at_once(scheduler, 2) == ["a", "b"]
+
+
+def test_a_newcomer_after_a_while_joins_at_once() -> None:
+    scheduler = scheduler_with(Item("a"))
+    assert encoded_in(scheduler, STEPS_BETWEEN_ENCODINGS) == ["a", "-", "-", "-"]
+    scheduler.add(Item("b"))
+    assert encoded_in(scheduler, 1) == ["b"]
+
+
+def test_seats_that_are_taken_keep_others_waiting_until_they_are_free() -> None:
+    first = Item("first", seats=6)
+    scheduler = scheduler_with(first, Item("second", seats=3), seats=8)
+    assert encoded_in(scheduler, 20) == ["first", *["-"] * 19]
+    scheduler.remove(first)
+    assert encoded_in(scheduler, 1) == ["second"]
+
+
+def test_an_item_that_needs_more_seats_than_there_are_is_read_alone() -> None:
+    small, large, last = Item("small"), Item("large", seats=100), Item("last")
+    scheduler = scheduler_with(small, large, last, seats=8)
+    assert encoded_in(scheduler, 10) == ["small", *["-"] * 9]
+    scheduler.remove(small)
+    assert encoded_in(scheduler, 10) == ["large", *["-"] * 9]
+    scheduler.remove(large)
+    assert encoded_in(scheduler, 1) == ["last"]
+
+
+def test_what_is_removed_while_it_waits_is_never_encoded() -> None:
+    gone = Item("gone")
+    scheduler = scheduler_with(Item("a"), gone, Item("b"))
+    scheduler.remove(gone)
+    assert encoded_when_each_ends_at_once(scheduler, 2) == ["a", "b"]
+    assert not scheduler.has_work
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    scheduler = scheduler_with(Item("a"))
+    scheduler.remove(Item("a"))
+    assert encoded_in(scheduler, 1) == ["a"]
+
+
+def test_what_is_added_first_comes_before_all_that_wait() -> None:
+    scheduler = scheduler_with(Item("a"), Item("b"))
+    scheduler.add_first(Item("again"))
+    assert encoded_when_each_ends_at_once(scheduler, 3) == ["again", "a", "b"]
+
+
+def test_a_long_clip_lets_those_that_wait_in_between_its_windows() -> None:
+    long = Item("long")
+    scheduler = scheduler_with(long, Item("short"), Item("shorter"))
+    scheduler.next_turn()
+    scheduler.remove(long)
+    scheduler.add(long)
+    assert encoded_when_each_ends_at_once(scheduler, 3) == ["short", "shorter", "long"]
+
+
+@dataclass(eq=False)
+class Clip:
+    """Comes at the turn `arrives`; each of its windows is read for as many steps as `readings` says.
+
+    One that is doubted is heard a second time. `gone` turns after it came it is cancelled, if that is soon enough.
+    """
+
+    arrives: int
+    seats: int
+    readings: list[tuple[int, bool]]
+    gone: int
+    left: int = field(default=0, init=False)
+    heard_again: bool = field(default=False, init=False)
+
+
+CLIPS = st.lists(
+    st.builds(
+        Clip,
+        arrives=st.integers(0, 30),
+        seats=st.integers(1, 12),
+        readings=st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=3),
+        gone=st.integers(0, 200),
+    ),
+    min_size=1,
+    max_size=12,
+)
+MANY_TURNS = 12 * 3 * 2 * (12 + STEPS_BETWEEN_ENCODINGS) + 31  # windows, twice each, one after the other
+
+
+@given(clips=CLIPS, seats=st.integers(1, 10))
+@settings(deadline=None)
+def test_whatever_comes_is_encoded_once_for_every_adding_and_seats_are_respected(clips: list[Clip], seats: int) -> None:
+    scheduler: Scheduler[Clip] = Scheduler(seats)
+    added: Counter[Clip] = Counter()
+    encoded: Counter[Clip] = Counter()
+    cancelled_in_the_queue: Counter[Clip] = Counter()
+    for turn_number in range(MANY_TURNS):
+        for clip in clips:
+            if clip.arrives == turn_number:
+                scheduler.add(clip)
+                added[clip] += 1
+            if clip.arrives + clip.gone == turn_number:
+                cancelled_in_the_queue[clip] += scheduler.waiting.count(clip)
+                scheduler.remove(clip)
+        if not scheduler.has_work:
+            continue
+        turn = scheduler.next_turn()
+        if turn.encode:
+            encoded[turn.encode] += 1
+            turn.encode.left = turn.encode.readings[0][0]
+        assert turn.read
+        assert len(set(turn.read)) == len(turn.read)
+        assert turn.encode is None or turn.encode in turn.read
+        assert sum(clip.seats for clip in turn.read) <= seats or len(turn.read) == 1
+        for clip in turn.read:
+            clip.left -= 1
+            if clip.left:
+                continue
+            scheduler.remove(clip)
+            if clip.readings[0][1] and not clip.heard_again:
+                clip.heard_again = True
+                scheduler.add_first(clip)
+                added[clip] += 1
+            elif len(clip.readings) > 1:
+                clip.readings, clip.heard_again = clip.readings[1:], False
+                scheduler.add(clip)
+                added[clip] += 1
+    assert not scheduler.has_work
+    assert encoded + cancelled_in_the_queue == added
