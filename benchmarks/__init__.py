@@ -1,6 +1,6 @@
 """Measurements that anyone can run again; their results stand in RESULTS.md.
 
 `startup` times a start and weighs the process, `responsiveness` looks at /healthz under load, `malformed` throws
-damaged uploads at a server, `peer` transcribes a manifest with faster-whisper, for comparison with
-`sayseek-server evaluate`.
+damaged uploads at a server. `latency` and `throughput` compare with faster-whisper, `breakdown` says where the time
+goes, and `peer` transcribes a manifest with faster-whisper, to be scored by `sayseek-server evaluate`.
 """

@@ -19,6 +19,14 @@ import typer
 
 from asr.checkpoints import PACKAGED
 
+GREEDY = {
+    "language": "en",
+    "beam_size": 1,
+    "temperature": 0.0,
+    "without_timestamps": True,
+    "condition_on_previous_text": False,
+}
+
 
 def main(
     manifest: Annotated[Path, typer.Argument(help="JSONL with audio.")],
@@ -27,9 +35,7 @@ def main(
     compute_type: str = "int8",
     threads: int = 2,
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        join_packaged(model, Path(folder))
-        peer = faster_whisper.WhisperModel(folder, compute_type=compute_type, cpu_threads=threads)
+    peer = load_peer(model, compute_type, threads)
     with predictions.open("w", encoding="utf-8") as file:
         for line in manifest.read_text(encoding="utf-8").splitlines():
             audio = json.loads(line)["audio"]
@@ -39,15 +45,14 @@ def main(
             file.write(json.dumps({"audio": audio, "text": text, "seconds": seconds}, ensure_ascii=False) + "\n")
 
 
+def load_peer(model: str, compute_type: str, threads: int) -> faster_whisper.WhisperModel:
+    with tempfile.TemporaryDirectory() as folder:
+        join_packaged(model, Path(folder))
+        return faster_whisper.WhisperModel(folder, compute_type=compute_type, cpu_threads=threads)
+
+
 def hear(peer: faster_whisper.WhisperModel, path: Path) -> str:
-    segments, _ = peer.transcribe(
-        str(path),
-        language="en",
-        beam_size=1,
-        temperature=0.0,
-        without_timestamps=True,
-        condition_on_previous_text=False,
-    )
+    segments, _ = peer.transcribe(str(path), **GREEDY)
     return "".join(segment.text for segment in segments).strip()
 
 

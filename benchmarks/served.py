@@ -1,0 +1,29 @@
+"""A server of our own to measure: started as a process, with an index that is thrown away."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def served(model: str, threads: int, **settings: str) -> Iterator[str]:
+    """The address of a server that is ready; `settings` as in SAYSEEK_*."""
+    program = Path(sys.executable).with_name("sayseek-server")
+    flags = {"model": model, "threads": str(threads), "port": "0", "log_level": "warning", **settings}
+    command = [str(program), "serve"]
+    for name, value in flags.items():
+        command += ["--" + name.replace("_", "-"), value]
+    # What it compiles is kept where an owner's server keeps it.
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(command, cwd=folder, env=os.environ, stderr=subprocess.PIPE, text=True)
+        assert process.stderr
+        try:
+            yield next(match[1] for line in process.stderr if (match := re.search(r"ready at (\S+)", line)))
+        finally:
+            process.terminate()
+            process.wait()
