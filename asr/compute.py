@@ -100,4 +100,13 @@ def best_of_cpu() -> torch.dtype:
 def default_threads() -> int:
     """As many as the process may use, up to where more no longer help."""
     usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(usable, MOST_USEFUL_THREADS)
+    return max(1, min(usable, MOST_USEFUL_THREADS, _container_quota()))
+
+
+def _container_quota() -> int:
+    """The processors' time that a container may take, in whole processors (Linux, cgroup v2: cpu.max)."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return int(quota) // int(period)
+    except (OSError, ValueError):  # no such file, or "max"
+        return MOST_USEFUL_THREADS

@@ -82,6 +82,7 @@ class Engine:
         self.max_queue = max_queue
         self.whole_windows = whole_windows
         self.busy_seconds = 0.0
+        self.hearings = 0  # of windows, finished or given up, that this time went into
         self.windows_heard = 0
         self.windows_doubted = 0  # and heard a second time, whole
         self._rules = Rules.of(checkpoint, self.compute.device)
@@ -180,10 +181,10 @@ class Engine:
     def _read(self, jobs: Sequence[Job]) -> None:
         """Read all jobs' windows one step further, and answer those that have come to their end."""
         decodings = [job.decoding for job in jobs if job.decoding]
-        rows = [decoding.rows() for decoding in decodings]
-        if not rows:
+        if not decodings:
             return
         try:
+            rows = [decoding.rows() for decoding in decodings]
             choices = iter(self.compute.stepper.step([row for own in rows for row in own]))
         except Exception as error:
             self._fail(jobs, error)
@@ -227,8 +228,9 @@ class Engine:
         """Free all that a job holds."""
         self._scheduler.remove(job)
         if job.decoding:
-            job.decoding.close()
-            job.decoding = None
+            self.hearings += 1
+            decoding, job.decoding = job.decoding, None
+            decoding.close()
 
 
 def _resolve(future: "Future[DecodedClip]", outcome: DecodedClip | Exception) -> None:

@@ -57,9 +57,11 @@ class TorchSteps:
     def begin(self, audio: Heard) -> Past:
         if not self._free:
             places = self._keys.shape[1]
+            keys = torch.cat((self._keys, self._room(PLACES_AT_ONCE)), dim=1)
+            values = torch.cat((self._values, self._room(PLACES_AT_ONCE)), dim=1)
+            # Only now: where memory runs out, no place is given that does not exist.
+            self._keys, self._values = keys, values
             self._free = list(reversed(range(places, places + PLACES_AT_ONCE)))
-            self._keys = torch.cat((self._keys, self._room(PLACES_AT_ONCE)), dim=1)
-            self._values = torch.cat((self._values, self._room(PLACES_AT_ONCE)), dim=1)
         return Past(self._free.pop(), audio)
 
     def fork(self, past: Past, length: int) -> Past:
@@ -117,6 +119,7 @@ class TorchSteps:
         if len(set(audios)) == 1:
             audios = audios[:1]
         if self._together is None or self._together[0] != audios:
+            self._together = None  # frees it before the next is made
             length = max(audio.length for audio in audios)
             self._together = (
                 audios,

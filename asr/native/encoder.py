@@ -58,7 +58,10 @@ class NativeBlock:
         self._run("encoder_project", frames, x, projected)
         queries, keys, values = projected
         if beyond is not None:
-            keys, values = torch.cat((keys, beyond[0][0]), dim=1), torch.cat((values, beyond[1][0]), dim=1)
+            keys, values = (
+                torch.cat((keys, beyond[0][0].to(keys)), dim=1),
+                torch.cat((values, beyond[1][0].to(values)), dim=1),
+            )
         at_once = max(1, MAX_SCORES // (frames * keys.shape[1]))
         attended = [
             _attended(*heads, None if beyond is None else beyond[2][frames:])
@@ -76,6 +79,6 @@ class NativeBlock:
 def _attended(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
     """Some heads' queries (heads, frames, width) looking at keys and values; `bias` is added to the last scores."""
     scores = queries @ keys.transpose(1, 2)
-    if bias is not None:
+    if bias is not None and len(bias):  # a full window has nothing beyond it
         scores[..., -len(bias) :] += bias
     return scores.softmax(dim=-1) @ values

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 from asr.decoding import DecodingOptions
 from asr.transcript import Transcript
 from search.voice_query import VoiceResults, find
-from server.admission import Place
 from server.errors import ApiError, busy
 from server.ids import new_id
 from server.routes import AppServices
@@ -108,8 +107,8 @@ def decoding_options(services: Services, model: str | None, language: str | None
 async def _answer(services: Services, data: bytes, options: DecodingOptions, limit: int) -> VoiceSearchAnswer:
     started = time.monotonic()
     try:
-        async with services.admission.place() as place, asyncio.timeout(services.settings.answer_timeout):
-            transcript = await _recognise(services, data, options, place)
+        async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
+            transcript = await _recognise(services, data, options)
             searching = time.monotonic()
             found = await services.in_search_thread(find, transcript.text, services.index, limit)
     except TimeoutError:
@@ -126,15 +125,14 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
     return _body(services.transcriber.name, transcript, found, timings)
 
 
-async def _recognise(services: Services, data: bytes, options: DecodingOptions, place: Place) -> Transcript:
+async def _recognise(services: Services, data: bytes, options: DecodingOptions) -> Transcript:
     transcriber = services.transcriber
     prepared = await services.in_audio_thread(transcriber.prepare, data)
     if not prepared.windows:
         return transcriber.assemble(prepared, options, None)
-    place.windows = len(prepared.windows)
     clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
     transcript = transcriber.assemble(prepared, options, clip)
-    services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.windows_heard)
+    services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
     return transcript
 
 
