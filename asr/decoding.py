@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from asr.checkpoints import Checkpoint
-from asr.steps import Choice, Past, Row, Stepper, Suppression
+from asr.steps import Choice, Heard, Past, Row, Stepper, Suppression
 from asr.tokenizer import Tokenizer
 
 MIN_BRANCH_PROBABILITY = 0.05  # a second choice less likely than this is no alternative
@@ -107,7 +107,7 @@ class WindowDecoding:
     It begins and forks sequences with the stepper, and gives all back at the end or at `close`.
     """
 
-    def __init__(self, stepper: Stepper, audio: Any, rules: Rules, options: DecodingOptions) -> None:
+    def __init__(self, stepper: Stepper, audio: Heard, rules: Rules, options: DecodingOptions) -> None:
         self._stepper = stepper
         self._rules = rules
         self._options = options

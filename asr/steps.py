@@ -18,11 +18,27 @@ FORBIDDEN = -1e30  # added to a logit, leaves no probability
 
 
 @dataclass(frozen=True, eq=False)
+class Heard:
+    """Encoded audio as the decoder looks at it, `length` frames: keys and values of every layer and head.
+
+    `bias` (length,) is added to the attention's scores. How keys and values are laid out is the stepper's own.
+    """
+
+    keys: Tensor
+    values: Tensor
+    bias: Tensor
+
+    @property
+    def length(self) -> int:
+        return len(self.bias)
+
+
+@dataclass(frozen=True, eq=False)
 class Past:
     """A sequence's place in the cache of keys and values, and its audio; only a stepper looks inside."""
 
     place: Any
-    audio: Any
+    audio: Heard
 
 
 @dataclass(frozen=True)
@@ -58,10 +74,10 @@ class Stepper(Protocol):
     def precision(self) -> str:
         """The arithmetic, for people: such as `int8` or `bfloat16`."""
 
-    def hear(self, window: EncodedWindow) -> Any:
+    def hear(self, window: EncodedWindow) -> Heard:
         """Make ready what the decoder looks at: keys and values of the encoded audio, to `begin` sequences with."""
 
-    def begin(self, audio: Any) -> Past:
+    def begin(self, audio: Heard) -> Past:
         """A place in the cache for a new sequence about this audio."""
 
     def fork(self, past: Past, length: int) -> Past:

@@ -1,7 +1,6 @@
 """The decoder's step in PyTorch: on any device, in the arithmetic of the network it is given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -10,23 +9,9 @@ from torch.nn import functional
 
 from asr.encoding import EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder
-from asr.steps import FORBIDDEN, Choice, Past, Row
+from asr.steps import FORBIDDEN, Choice, Heard, Past, Row
 
 PLACES_AT_ONCE = 8  # by which the cache grows
-
-
-@dataclass(frozen=True, eq=False)
-class Heard:
-    """Encoded audio as the decoder looks at it, `length` frames: keys and values, each (layers, heads, length,
-    head_dim), and what is added to the attention's scores, (length,)."""
-
-    keys: Tensor
-    values: Tensor
-    bias: Tensor
-
-    @property
-    def length(self) -> int:
-        return len(self.bias)
 
 
 class TorchSteps:
@@ -47,6 +32,7 @@ class TorchSteps:
         return str(self._weight.dtype).removeprefix("torch.")
 
     def hear(self, window: EncodedWindow) -> Heard:
+        """Its keys and values are both (layers, heads, length, head_dim)."""
         keys, values = self._projected(window.encoded)
         silent = self._silence.after(window.frames)
         keys = torch.cat((keys, self._silent_keys[:, :, silent.part]), dim=2)

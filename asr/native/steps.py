@@ -3,7 +3,6 @@
 import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, c_float, c_int32, c_void_p
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -13,7 +12,7 @@ from asr.encoding import EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder
 from asr.native.build import CannotBuild
 from asr.native.weights import LayerNorm, Linear, Packer
-from asr.steps import Choice, Past, Row
+from asr.steps import Choice, Heard, Past, Row
 
 HEAD = 64  # the width that the library is compiled for
 
@@ -70,20 +69,6 @@ class _Choice(Structure):
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Heard:
-    """Encoded audio as the decoder looks at it, `length` frames: bfloat16 keys (layers, heads, HEAD, length) and values
-    (layers, heads, length, HEAD), and what is added to the attention's scores, float32 (length,)."""
-
-    keys: Tensor
-    values: Tensor
-    bias: Tensor
-
-    @property
-    def length(self) -> int:
-        return len(self.bias)
-
-
 class NativeSteps:
     """`asr.steps.Stepper` on the CPU; `context` is the most tokens that a sequence may have."""
 
@@ -111,12 +96,12 @@ class NativeSteps:
         self._free: list[Tensor] = []
 
     def hear(self, window: EncodedWindow) -> Heard:
+        """Its keys are bfloat16 (layers, heads, HEAD, length), its values (layers, heads, length, HEAD)."""
         keys, values = self._projected(window.encoded)
-        frames = window.frames
         silent = self._silence.after(window.frames)
         keys = torch.cat((keys, self._silent_keys[..., silent.part]), dim=3)
         values = torch.cat((values, self._silent_values[:, :, silent.part]), dim=2)
-        return Heard(keys.contiguous(), values.contiguous(), torch.cat((torch.zeros(frames), silent.bias)))
+        return Heard(keys.contiguous(), values.contiguous(), torch.cat((torch.zeros(window.frames), silent.bias)))
 
     def begin(self, audio: Heard) -> Past:
         dims = self._dims
@@ -189,7 +174,7 @@ class NativeSteps:
 
 
 def _packed_row(row: Row, logits: Tensor | None) -> _Row:
-    heard: Heard = row.past.audio
+    heard = row.past.audio
     return _Row(
         row.token,
         row.position,
