@@ -6,16 +6,14 @@ import sys
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from asr.checkpoints import Checkpoint
 from asr.decoding import Rules
 from asr.encoding import Encoder
-from asr.model import EncoderBlock
 from asr.native.build import CannotBuild, load_library
-from asr.native.encoder import NativeBlock
+from asr.native.encoder import NativeEncoder
 from asr.native.steps import NativeSteps
 from asr.precision import Precision
 from asr.steps import Stepper
@@ -82,11 +80,10 @@ def _in_torch(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, t
 
 
 def _in_int8(checkpoint: Checkpoint, threads: int | None, cache: Path | None) -> Compute:
-    """In int8, but for the encoder's attention, which is in what the processor is best at. Raises CannotBuild."""
+    """In int8, but for convolutions and attention, which are in what the processor is best at. Raises CannotBuild."""
     model, threads = checkpoint.model, threads or default_threads()
     library = load_library(cache)
-    blocks = [NativeBlock(cast(EncoderBlock, block), library, threads) for block in model.encoder.blocks]
-    encoder = Encoder(deepcopy(model.encoder).to(best_of_cpu()), blocks, "int8")
+    encoder = NativeEncoder(model.encoder, library, threads, convolutions=best_of_cpu())
     context = Rules.of(checkpoint).context
     stepper = NativeSteps(model.decoder, encoder.silence, library, context=context, threads=threads)
     return Compute(encoder, stepper, threads, torch.device("cpu"))

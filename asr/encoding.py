@@ -11,7 +11,6 @@ it, which is a change of gain, gives every clip the same silence.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,12 +24,10 @@ from asr.model import AudioEncoder, EncoderBlock
 USUAL_PEAK = 1.2  # of scaled log-mel, in clips of speech
 FLOOR = USUAL_PEAK - SCALED_RANGE
 FRAMES_FOR_ONE = 4  # of silence that one kept frame stands for
+SILENT_BIAS = math.log(FRAMES_FOR_ONE)  # added to the scores of kept frames
 MARGIN = 32  # frames of the silence after a clip that are encoded with it: its last sounds are felt there
 MEL_FRAMES_PER_FRAME = 2
 LOOK_AHEAD = 4  # mel frames beyond its own that the convolutions see
-
-
-Block = Callable[..., Tensor]  # as `EncoderBlock.forward`
 
 
 @dataclass(frozen=True)
@@ -44,18 +41,6 @@ class EncodedWindow:
         return len(self.encoded)
 
 
-@dataclass(frozen=True)
-class SilentPart:
-    """The kept frames that stand for the silence from some frame on: which they are, and (count,) log weights."""
-
-    part: slice
-    bias: Tensor
-
-    @property
-    def count(self) -> int:
-        return len(self.bias)
-
-
 class VirtualSilence:
     """A window of nothing, encoded once; kept are one of every few frames.
 
@@ -64,47 +49,38 @@ class VirtualSilence:
     """
 
     @torch.inference_mode()
-    def __init__(self, encoder: AudioEncoder, blocks: Sequence[Block]) -> None:
+    def __init__(self, encoder: AudioEncoder) -> None:
         n_mels, weight = encoder.conv1.in_channels, encoder.conv1.weight
         mel = torch.full((1, n_mels, WINDOW_FRAMES), FLOOR, dtype=weight.dtype, device=weight.device)
         x = encoder.embed(mel)
         self.frames = x.shape[1]
         middles = torch.arange(FRAMES_FOR_ONE // 2, self.frames, FRAMES_FOR_ONE, device=weight.device)
+        self.kept = len(middles)
         self.keys, self.values = [], []
-        for plain, block in zip(encoder.blocks, blocks, strict=True):
-            keys, values = cast(EncoderBlock, plain).keys_values(x.to(weight))
+        for block in cast(list[EncoderBlock], list(encoder.blocks)):
+            keys, values = block.keys_values(x)
             self.keys.append(keys[:, :, middles].contiguous())
             self.values.append(values[:, :, middles].contiguous())
             x = block(x)
-        self.encoded = encoder.ln_post(x.to(weight))[0, middles].contiguous()
+        self.encoded = encoder.ln_post(x)[0, middles].contiguous()
 
-    def after(self, frame: int) -> SilentPart:
-        """What stands for the silence from this frame to the window's end."""
-        kept = len(self.encoded)
-        first = min(-(-frame // FRAMES_FOR_ONE), kept)
-        weight = math.log(FRAMES_FOR_ONE)
-        return SilentPart(slice(first, kept), torch.full((kept - first,), weight))
+    def after(self, frame: int) -> int:
+        """The first of the kept frames that stand for the silence from this frame to the window's end."""
+        return min(-(-frame // FRAMES_FOR_ONE), self.kept)
 
 
 class Encoder:
-    """Encodes windows one by one, in the arithmetic and on the device of the network that it is given.
+    """Encodes windows one by one, in the arithmetic and on the device of the network that it is given."""
 
-    `blocks` may do the work of the network's own in other arithmetic, `precision`.
-    """
-
-    def __init__(self, encoder: AudioEncoder, blocks: Sequence[Block] | None = None, precision: str = "") -> None:
+    def __init__(self, encoder: AudioEncoder) -> None:
         self.encoder = encoder
-        self.blocks: Sequence[Block] = blocks or list(encoder.blocks)
-        self.precision = precision or str(encoder.conv1.weight.dtype).removeprefix("torch.")
-        self.silence = VirtualSilence(encoder, self.blocks)
+        self.precision = str(encoder.conv1.weight.dtype).removeprefix("torch.")
+        self.silence = VirtualSilence(encoder)
 
     @torch.inference_mode()
     def encode_whole(self, mel: Tensor) -> EncodedWindow:
         """A clip's log-mel (n_mels, mel_frames) as a whole window, as the model was trained."""
-        x = self.encoder.embed(self._ready(padded_to_window(mel)))
-        for block in self.blocks:
-            x = block(x)
-        return self._encoded(x)
+        return EncodedWindow(self._through_blocks(self._embed(padded_to_window(mel)), self.silence.kept))
 
     @torch.inference_mode()
     def encode(self, mel: Tensor) -> EncodedWindow:
@@ -113,15 +89,15 @@ class Encoder:
         frames = min(-(-wanted // FRAMES_FOR_ONE) * FRAMES_FOR_ONE, self.silence.frames)
         padding = frames * MEL_FRAMES_PER_FRAME + LOOK_AHEAD - mel.shape[1]
         shifted = functional.pad(mel - mel.max() + USUAL_PEAK, (0, padding), value=FLOOR)[:, :WINDOW_FRAMES]
-        x = self.encoder.embed(self._ready(shifted))[:, :frames]
-        silent = self.silence.after(frames)
-        bias = torch.cat((torch.zeros(frames), silent.bias)).to(x)
-        for block, keys, values in zip(self.blocks, self.silence.keys, self.silence.values, strict=True):
-            x = block(x, (keys[:, :, silent.part], values[:, :, silent.part], bias))
-        return self._encoded(x)
+        return EncodedWindow(self._through_blocks(self._embed(shifted)[:, :frames], self.silence.after(frames)))
 
-    def _ready(self, mel: Tensor) -> Tensor:
-        return mel[None].to(self.encoder.conv1.weight)
+    def _embed(self, mel: Tensor) -> Tensor:
+        return self.encoder.embed(mel[None].to(self.encoder.conv1.weight))
 
-    def _encoded(self, x: Tensor) -> EncodedWindow:
-        return EncodedWindow(self.encoder.ln_post(x.to(self.encoder.conv1.weight))[0])
+    def _through_blocks(self, x: Tensor, silent_from: int) -> Tensor:
+        """Embedded frames (1, frames, state), before the kept silence from a frame on → (frames, n_audio_state)."""
+        own, silent = torch.zeros(x.shape[1]), torch.full((self.silence.kept - silent_from,), SILENT_BIAS)
+        bias = torch.cat((own, silent)).to(x)
+        for block, keys, values in zip(self.encoder.blocks, self.silence.keys, self.silence.values, strict=True):
+            x = block(x, (keys[:, :, silent_from:], values[:, :, silent_from:], bias))
+        return cast(Tensor, self.encoder.ln_post(x))[0]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from asr.encoding import EncodedWindow, VirtualSilence
+from asr.encoding import SILENT_BIAS, EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder
 from asr.steps import FORBIDDEN, Choice, Heard, Past, Row
 
@@ -34,10 +34,11 @@ class TorchSteps:
     def hear(self, window: EncodedWindow) -> Heard:
         """Its keys and values are both (layers, heads, length, head_dim)."""
         keys, values = self._projected(window.encoded)
-        silent = self._silence.after(window.frames)
-        keys = torch.cat((keys, self._silent_keys[:, :, silent.part]), dim=2)
-        values = torch.cat((values, self._silent_values[:, :, silent.part]), dim=2)
-        bias = torch.cat((torch.zeros(window.frames), silent.bias)).to(self._weight)
+        silent_from = self._silence.after(window.frames)
+        keys = torch.cat((keys, self._silent_keys[:, :, silent_from:]), dim=2)
+        values = torch.cat((values, self._silent_values[:, :, silent_from:]), dim=2)
+        bias = self._weight.new_zeros(keys.shape[2])
+        bias[window.frames :] = SILENT_BIAS
         return Heard(keys, values, bias)
 
     def begin(self, audio: Heard) -> Past:

@@ -12,7 +12,8 @@ from pathlib import Path
 from asr.errors import AsrError
 
 FOLDER = Path(__file__).parent
-SOURCES = [FOLDER / "decoder.c", FOLDER / "encoder.c"]
+SOURCES = [FOLDER / "decoder.c", FOLDER / "encoder.c", FOLDER / "pack.c"]
+HEADERS = [FOLDER / "linear.h", FOLDER / "attention.h"]
 COMPILERS = ("cc", "gcc", "clang")
 COMPILE_SECONDS = 60.0
 # Sums may be taken in any order, which is what lets loops become vector instructions.
@@ -55,7 +56,7 @@ def default_cache() -> Path:
 def _fingerprint(compiler: str) -> str:
     """Of all that the library depends on: source, flags, compiler and processor."""
     parts = (
-        *(path.read_bytes() for path in (*SOURCES, FOLDER / "linear.h")),
+        *(path.read_bytes() for path in (*SOURCES, *HEADERS)),
         " ".join(FLAGS).encode(),
         compiler.encode(),
         _processor().encode(),

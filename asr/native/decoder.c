@@ -4,15 +4,13 @@
  * many sequences, and several rows of one, go through together, so that every weight is read from memory once.
  */
 
-#include "linear.h"
-
-#define HEAD 64 /* the width of a head, in every Whisper */
+#include "attention.h"
 
 typedef struct {
     LayerNorm attn_ln;
     Linear query_key_value, attn_out;
     LayerNorm cross_ln;
-    Linear cross_query, cross_out;
+    Linear cross_query, cross_key_value, cross_out; /* queries come scaled by HEAD ** -0.5 */
     LayerNorm mlp_ln;
     Linear mlp_in, mlp_out;
 } Block;
@@ -24,15 +22,16 @@ typedef struct {
     const Block *blocks;               /* (layers) */
     LayerNorm ln;
     Linear logits;
+    int32_t silent_frames;                      /* kept of a silent window */
+    const Element *silent_keys, *silent_values; /* (layers, heads, panels) of them */
+    float silent_bias;                          /* added to their scores */
 } Decoder;
 
 typedef struct {
     int32_t token, position;
     float *past;              /* (layers, 2, heads, context, HEAD): keys and values of the sequence so far */
-    const uint16_t *cross_keys;   /* bfloat16 (layers, heads, HEAD, length): what was heard */
-    const uint16_t *cross_values; /* bfloat16 (layers, heads, length, HEAD) */
-    const float *cross_bias;      /* (length): added to the attention's scores */
-    int32_t cross_length;
+    const Element *cross_keys, *cross_values; /* (layers, heads, panels): what was heard, */
+    int32_t heard, silent_from;               /* so many frames; and which of the silent ones follow them */
     const float *mask;        /* (vocabulary): added to the logits before choosing; NULL where nothing is to be chosen */
     float *logits;            /* (vocabulary): where to write the unmasked logits, or NULL */
 } Row;
@@ -47,14 +46,16 @@ typedef struct {
     const Decoder *decoder;
     const Row *rows;
     Choice *choices;
-    int32_t n_rows, n_chosen, longest; /* `longest` scores has a head that looks at something */
+    int32_t n_rows, n_chosen, n_groups;
     float *x, *normed, *attended;      /* (n_rows, state) */
     float *hidden;                     /* (n_rows, 4 * state) */
-    float *scores;                     /* (n_rows, heads, longest) */
+    float *scores;                     /* (n_rows, heads, context) */
     float *logits;                     /* (n_chosen, vocabulary) */
     Quantised *scales;                 /* (n_rows) */
     uint8_t *levels;                   /* (n_rows, 4 * state) */
     int32_t *chosen;                   /* (n_chosen): the rows that choose */
+    int32_t *groups;                   /* (n_groups + 1): where rows begin that listen to the same audio, TILE at most */
+    Scratch scratch;                   /* of the first thread; those of the others follow */
 } Step;
 
 /* Softmax of scores (n) in place, with their sum left to divide by. */
@@ -78,22 +79,6 @@ static void attend_past(const float *query, const float *keys, const float *valu
     float sums[HEAD] = {0};
     for (int32_t t = 0; t < n; t++)
         for (int32_t d = 0; d < HEAD; d++) sums[d] += scores[t] * values[(size_t)t * HEAD + d];
-    for (int32_t d = 0; d < HEAD; d++) out[d] = sums[d] / total;
-}
-
-/* One head looks at the encoded audio. */
-static void attend_audio(const float *query, const uint16_t *keys, const uint16_t *values, const float *bias, int32_t n,
-                         float *restrict scores, float *restrict out) {
-    memcpy(scores, bias, (size_t)n * sizeof(float));
-    for (int32_t d = 0; d < HEAD; d++) {
-        float q = query[d] * 0.125f;
-        const uint16_t *restrict key = keys + (size_t)d * n;
-        for (int32_t t = 0; t < n; t++) scores[t] += q * widened(key[t]);
-    }
-    float total = exponentials(scores, n);
-    float sums[HEAD] = {0};
-    for (int32_t t = 0; t < n; t++)
-        for (int32_t d = 0; d < HEAD; d++) sums[d] += scores[t] * widened(values[(size_t)t * HEAD + d]);
     for (int32_t d = 0; d < HEAD; d++) out[d] = sums[d] / total;
 }
 
@@ -165,21 +150,31 @@ static void attend_to_past(Step *step, Thread thread, int32_t layer) {
         const int32_t r = i / m->heads, h = i % m->heads;
         const float *keys = step->rows[r].past + at + (size_t)h * m->context * HEAD;
         attend_past(step->hidden + (size_t)r * 3 * m->state + h * HEAD, keys, keys + size, step->rows[r].position + 1,
-                    step->scores + (size_t)i * step->longest, step->attended + (size_t)r * m->state + h * HEAD);
+                    step->scores + (size_t)i * m->context, step->attended + (size_t)r * m->state + h * HEAD);
     }
     meet(thread);
 }
 
-/* Every head of every row looks at its audio. */
+/* Every head of every row looks at its audio; rows about the same audio look together. */
 static void attend_to_audio(Step *step, Thread thread, int32_t layer) {
     const Decoder *m = step->decoder;
-    OWN_SHARE(i, step->n_rows * m->heads, thread) {
-        const int32_t r = i / m->heads, h = i % m->heads;
-        const Row *row = step->rows + r;
-        const size_t head = ((size_t)layer * m->state + h * HEAD) * row->cross_length;
-        attend_audio(step->hidden + (size_t)r * m->state + h * HEAD, row->cross_keys + head, row->cross_values + head,
-                     row->cross_bias, row->cross_length, step->scores + (size_t)i * step->longest,
-                     step->attended + (size_t)r * m->state + h * HEAD);
+    const size_t silent_size = (size_t)panels_of(m->silent_frames) * PANEL_SIZE;
+    OWN_SHARE(i, step->n_groups * m->heads, thread) {
+        const int32_t group = i / m->heads, h = i % m->heads, first = step->groups[group];
+        const int32_t rows = step->groups[group + 1] - first;
+        const Row *row = step->rows + first;
+        const size_t place = (size_t)layer * m->heads + h;
+        const size_t own = place * panels_of(row->heard) * PANEL_SIZE, silent = place * silent_size;
+        const Span spans[2] = {
+            {row->cross_keys + own, row->cross_values + own, 0, row->heard, 0.0f},
+            {m->silent_keys + silent, m->silent_values + silent, row->silent_from, m->silent_frames, m->silent_bias},
+        };
+        Element queries[TILE * HEAD];
+        for (int32_t r = 0; r < rows; r++)
+            for (int32_t d = 0; d < HEAD; d++)
+                queries[r * HEAD + d] = element(step->hidden[(size_t)(first + r) * m->state + h * HEAD + d]);
+        attend(spans, rows, queries, scratch_of(step->scratch, thread),
+               step->attended + (size_t)first * m->state + h * HEAD, m->state);
     }
     meet(thread);
 }
@@ -224,34 +219,98 @@ static void take_part(void *what, Thread thread) {
     }
 }
 
+/* Put rows about the same audio together, and count the panels that are looked at most. */
+static int32_t group_rows(Step *step) {
+    int32_t most = 0;
+    for (int32_t r = 0; r < step->n_rows; r++) {
+        const Row *row = step->rows + r, *before = row - 1;
+        const int begins = !r || row->cross_keys != before->cross_keys ||
+                           r - step->groups[step->n_groups - 1] == TILE;
+        if (begins) step->groups[step->n_groups++] = r;
+        if (panels_of(row->heard) > most) most = panels_of(row->heard);
+    }
+    step->groups[step->n_groups] = step->n_rows;
+    return most + panels_of(step->decoder->silent_frames);
+}
+
 /* Room for a step's numbers, in one piece that starts at `step->x`. Gives 0, or -1 when there is no memory. */
-static int allocate(Step *step) {
+static int allocate(Step *step, int32_t threads) {
     const Decoder *m = step->decoder;
     const size_t n = step->n_rows, state = m->state;
-    const size_t floats = n * (7 * state + (size_t)m->heads * step->longest + m->vocabulary);
-    step->x = malloc(floats * sizeof(float) + n * (sizeof(Quantised) + sizeof(int32_t) + 4 * state));
+    const size_t floats = n * (7 * state + (size_t)m->heads * m->context + m->vocabulary);
+    step->x = malloc(floats * sizeof(float) + n * (sizeof(Quantised) + 2 * sizeof(int32_t) + 4 * state) + sizeof(int32_t));
     if (!step->x) return -1;
     step->normed = step->x + n * state;
     step->attended = step->normed + n * state;
     step->hidden = step->attended + n * state;
     step->scores = step->hidden + n * 4 * state;
-    step->logits = step->scores + n * m->heads * step->longest;
+    step->logits = step->scores + n * m->heads * m->context;
     step->scales = (Quantised *)(step->logits + n * m->vocabulary);
     step->chosen = (int32_t *)(step->scales + n);
-    step->levels = (uint8_t *)(step->chosen + n);
-    return 0;
+    step->groups = step->chosen + n;
+    step->levels = (uint8_t *)(step->groups + n + 1);
+    return make_scratch(&step->scratch, group_rows(step), threads);
 }
 
 /* Read the rows into their sequences and choose what follows each; choices (n_rows) is left alone where a row has
  * no mask. Gives 0, or -1 when there is no memory. */
 int decoder_step(const Decoder *decoder, int32_t n_rows, const Row *rows, Choice *choices, int32_t threads) {
-    Step step = {.decoder = decoder, .rows = rows, .choices = choices, .n_rows = n_rows, .longest = decoder->context};
-    for (int32_t r = 0; r < n_rows; r++)
-        if (rows[r].cross_length > step.longest) step.longest = rows[r].cross_length;
-    if (allocate(&step)) return -1;
-    for (int32_t r = 0; r < n_rows; r++)
-        if (rows[r].mask || rows[r].logits) step.chosen[step.n_chosen++] = r;
-    together(take_part, &step, threads);
+    Step step = {.decoder = decoder, .rows = rows, .choices = choices, .n_rows = n_rows};
+    const int failed = allocate(&step, threads);
+    if (!failed) {
+        for (int32_t r = 0; r < n_rows; r++)
+            if (rows[r].mask || rows[r].logits) step.chosen[step.n_chosen++] = r;
+        together(take_part, &step, threads);
+        free(step.scratch.scores);
+    }
     free(step.x);
+    return failed;
+}
+
+/* Encoded audio (frames, state), and where its keys and values for all layers go: (layers, heads, panels), zeros. */
+typedef struct {
+    const Decoder *decoder;
+    int32_t frames;
+    const float *encoded;
+    Element *keys, *values;
+    float *projected;  /* (frames, 2 * state) */
+    Quantised *scales; /* (frames) */
+    uint8_t *levels;   /* (frames, state) */
+} Audio;
+
+static void hear(void *what, Thread thread) {
+    const Audio *audio = what;
+    const Decoder *m = audio->decoder;
+    const int32_t state = m->state;
+    const size_t size = (size_t)panels_of(audio->frames) * PANEL_SIZE;
+    OWN_SHARE(t, audio->frames, thread) {
+        const size_t row = (size_t)t * state;
+        audio->scales[t] = quantise(audio->encoded + row, state, audio->levels + row);
+    }
+    meet(thread);
+    for (int32_t layer = 0; layer < m->layers; layer++) {
+        linear(thread, &m->blocks[layer].cross_key_value, audio->frames, audio->levels, audio->scales,
+               audio->projected, SET);
+        OWN_SHARE(i, m->heads * audio->frames, thread) {
+            const int32_t h = i / audio->frames, t = i % audio->frames;
+            const float *key = audio->projected + (size_t)t * 2 * state + h * HEAD;
+            const size_t head = ((size_t)layer * m->heads + h) * size;
+            keep_frame(audio->keys + head, audio->values + head, t, key, key + state);
+        }
+        meet(thread);
+    }
+}
+
+/* Project encoded audio (frames, state) to what the decoder looks at. Gives 0, or -1 when there is no memory. */
+int decoder_hear(const Decoder *decoder, int32_t frames, const float *encoded, Element *keys, Element *values,
+                 int32_t threads) {
+    Audio audio = {.decoder = decoder, .frames = frames, .encoded = encoded, .keys = keys, .values = values};
+    const size_t n = frames, state = decoder->state;
+    audio.projected = malloc(n * (2 * state * sizeof(float) + sizeof(Quantised) + state));
+    if (!audio.projected) return -1;
+    audio.scales = (Quantised *)(audio.projected + n * 2 * state);
+    audio.levels = (uint8_t *)(audio.scales + n);
+    together(hear, &audio, threads);
+    free(audio.projected);
     return 0;
 }

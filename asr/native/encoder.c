@@ -1,101 +1,131 @@
-/* A block of Whisper's audio encoder on a CPU, with int8 weights: all of it but the attention, which lies in between. */
+/* Whisper's audio encoder on a CPU, from its first block on, with int8 weights. */
 
-#include "linear.h"
+#include "attention.h"
 
 typedef struct {
-    int32_t state, heads;
     LayerNorm attn_ln;
-    Linear query_key_value, attn_out;
+    Linear query_key_value, attn_out; /* queries come scaled by HEAD ** -0.5 */
     LayerNorm mlp_ln;
     Linear mlp_in, mlp_out;
 } EncoderBlock;
 
-/* One half of a block, which several threads take together. */
 typedef struct {
-    const EncoderBlock *block;
-    int32_t rows;
-    float *x;               /* (rows, state) */
-    uint16_t *projected;    /* bfloat16 (3, heads, rows, width of a head): queries, keys, values */
-    const uint16_t *attended; /* bfloat16 (heads, rows, width of a head) */
-    float *hidden;          /* (rows, 4 * state) */
-    Quantised *scales;      /* (rows) */
-    uint8_t *levels;        /* (rows, 4 * state) */
-} Work;
+    int32_t state, heads, layers;
+    const EncoderBlock *blocks; /* (layers) */
+    LayerNorm ln_post;
+    int32_t silent_frames;                      /* kept of a silent window */
+    const Element *silent_keys, *silent_values; /* (layers, heads, panels) of them */
+    float silent_bias;                          /* added to their scores */
+} Encoder;
 
-static void normalise_rows(const Work *work, Thread thread, const LayerNorm *ln) {
-    const int32_t state = work->block->state;
-    OWN_SHARE(r, work->rows, thread) {
-        float *normed = work->hidden + (size_t)r * 4 * state;
-        normalise(ln, work->x + (size_t)r * state, state, normed);
-        work->scales[r] = quantise(normed, state, work->levels + (size_t)r * state);
+/* A clip that several threads encode together. */
+typedef struct {
+    const Encoder *encoder;
+    int32_t rows, silent_from; /* frames; and which of the silent ones follow them */
+    float *x;                  /* (rows, state) */
+    float *hidden;             /* (rows, 4 * state) */
+    float *attended;           /* (rows, state) */
+    Quantised *scales;         /* (rows) */
+    uint8_t *levels;           /* (rows, 4 * state) */
+    Element *queries;          /* (heads, rows, HEAD) */
+    Element *keys, *values;    /* (heads, panels) */
+    Scratch scratch;           /* of the first thread; those of the others follow */
+} Clip;
+
+static void quantise_rows(const Clip *clip, Thread thread, const float *rows, int32_t n) {
+    OWN_SHARE(r, clip->rows, thread) {
+        clip->scales[r] = quantise(rows + (size_t)r * n, n, clip->levels + (size_t)r * n);
     }
     meet(thread);
 }
 
-static void project(void *what, Thread thread) {
-    const Work *work = what;
-    const EncoderBlock *block = work->block;
-    const int32_t width = block->state / block->heads;
-    normalise_rows(work, thread, &block->attn_ln);
-    linear(thread, &block->query_key_value, work->rows, work->levels, work->scales, work->hidden, SET);
-    OWN_SHARE(r, work->rows, thread) {
-        const float *row = work->hidden + (size_t)r * 3 * block->state;
-        for (int32_t head = 0; head < 3 * block->heads; head++) {
-            uint16_t *out = work->projected + ((size_t)head * work->rows + r) * width;
-            for (int32_t d = 0; d < width; d++) out[d] = narrowed(row[head * width + d]);
-        }
-    }
-}
-
-static void finish(void *what, Thread thread) {
-    const Work *work = what;
-    const EncoderBlock *block = work->block;
-    const int32_t state = block->state, width = state / block->heads;
-    OWN_SHARE(r, work->rows, thread) {
-        float *row = work->hidden + (size_t)r * 4 * state;
-        for (int32_t head = 0; head < block->heads; head++) {
-            const uint16_t *attended = work->attended + ((size_t)head * work->rows + r) * width;
-            for (int32_t d = 0; d < width; d++) row[head * width + d] = widened(attended[d]);
-        }
-        work->scales[r] = quantise(row, state, work->levels + (size_t)r * state);
+static void normalise_rows(const Clip *clip, Thread thread, const LayerNorm *ln) {
+    const int32_t state = clip->encoder->state;
+    OWN_SHARE(r, clip->rows, thread) {
+        float *normed = clip->hidden + (size_t)r * 4 * state;
+        normalise(ln, clip->x + (size_t)r * state, state, normed);
+        clip->scales[r] = quantise(normed, state, clip->levels + (size_t)r * state);
     }
     meet(thread);
-    linear(thread, &block->attn_out, work->rows, work->levels, work->scales, work->x, ADD);
-    normalise_rows(work, thread, &block->mlp_ln);
-    linear(thread, &block->mlp_in, work->rows, work->levels, work->scales, work->hidden, GELU);
-    OWN_SHARE(r, work->rows, thread) {
-        work->scales[r] = quantise(work->hidden + (size_t)r * 4 * state, 4 * state, work->levels + (size_t)r * 4 * state);
+}
+
+/* Put queries, keys and values where attention wants them. */
+static void arrange(const Clip *clip, Thread thread) {
+    const Encoder *m = clip->encoder;
+    const size_t size = (size_t)panels_of(clip->rows) * PANEL_SIZE;
+    OWN_SHARE(i, m->heads * clip->rows, thread) {
+        const int32_t h = i / clip->rows, r = i % clip->rows;
+        const float *query = clip->hidden + (size_t)r * 3 * m->state + h * HEAD;
+        for (int32_t d = 0; d < HEAD; d++) clip->queries[(size_t)i * HEAD + d] = element(query[d]);
+        keep_frame(clip->keys + h * size, clip->values + h * size, r, query + m->state, query + 2 * m->state);
     }
     meet(thread);
-    linear(thread, &block->mlp_out, work->rows, work->levels, work->scales, work->x, ADD);
 }
 
-static int in_room(void (*half)(void *, Thread), Work *work, int32_t threads) {
-    const size_t rows = work->rows, wide = 4 * (size_t)work->block->state;
-    work->hidden = malloc(rows * (wide * sizeof(float) + sizeof(Quantised) + wide));
-    if (!work->hidden) return -1;
-    work->scales = (Quantised *)(work->hidden + rows * wide);
-    work->levels = (uint8_t *)(work->scales + rows);
-    together(half, work, threads);
-    free(work->hidden);
-    return 0;
+/* Every head of every frame looks at all frames, and at the silence after them. */
+static void attend_to_all(const Clip *clip, Thread thread, int32_t layer) {
+    const Encoder *m = clip->encoder;
+    const size_t size = (size_t)panels_of(clip->rows) * PANEL_SIZE;
+    const size_t silent_size = (size_t)panels_of(m->silent_frames) * PANEL_SIZE;
+    const int32_t tiles = (clip->rows + TILE - 1) / TILE;
+    OWN_SHARE(i, m->heads * tiles, thread) {
+        const int32_t h = i / tiles, top = i % tiles * TILE;
+        const size_t silent = ((size_t)layer * m->heads + h) * silent_size;
+        const Span spans[2] = {
+            {clip->keys + h * size, clip->values + h * size, 0, clip->rows, 0.0f},
+            {m->silent_keys + silent, m->silent_values + silent, clip->silent_from, m->silent_frames, m->silent_bias},
+        };
+        attend(spans, clip->rows - top < TILE ? clip->rows - top : TILE,
+               clip->queries + ((size_t)h * clip->rows + top) * HEAD, scratch_of(clip->scratch, thread),
+               clip->attended + (size_t)top * m->state + h * HEAD, m->state);
+    }
+    meet(thread);
 }
 
-/* What attends to what: x (rows, state) → queries, keys and values. Gives 0, or -1 when there is no memory. */
-int encoder_project(const EncoderBlock *block, int32_t rows, const float *x, uint16_t *projected, int32_t threads) {
-    Work work = {.block = block, .rows = rows, .x = (float *)x, .projected = projected};
-    return in_room(project, &work, threads);
+/* What one thread does of a clip (Radford et al. 2022, figure 1, on the left). */
+static void take_part(void *what, Thread thread) {
+    const Clip *clip = what;
+    const Encoder *m = clip->encoder;
+    const int32_t state = m->state;
+    for (int32_t layer = 0; layer < m->layers; layer++) {
+        const EncoderBlock *block = m->blocks + layer;
+        normalise_rows(clip, thread, &block->attn_ln);
+        linear(thread, &block->query_key_value, clip->rows, clip->levels, clip->scales, clip->hidden, SET);
+        arrange(clip, thread);
+        attend_to_all(clip, thread, layer);
+        quantise_rows(clip, thread, clip->attended, state);
+        linear(thread, &block->attn_out, clip->rows, clip->levels, clip->scales, clip->x, ADD);
+
+        normalise_rows(clip, thread, &block->mlp_ln);
+        linear(thread, &block->mlp_in, clip->rows, clip->levels, clip->scales, clip->hidden, GELU);
+        quantise_rows(clip, thread, clip->hidden, 4 * state);
+        linear(thread, &block->mlp_out, clip->rows, clip->levels, clip->scales, clip->x, ADD);
+    }
+    OWN_SHARE(r, clip->rows, thread) {
+        float *row = clip->x + (size_t)r * state;
+        normalise(&m->ln_post, row, state, row);
+    }
 }
 
-/* The rest of the block: what was attended to is worked into x. Gives 0, or -1 when there is no memory. */
-int encoder_finish(const EncoderBlock *block, int32_t rows, float *x, const uint16_t *attended, int32_t threads) {
-    Work work = {.block = block, .rows = rows, .x = x, .attended = attended};
-    return in_room(finish, &work, threads);
-}
-
-/* Weights (outputs, inputs) as `linear` wants them; what pads the last panel is left alone. */
-void pack_weight(const int8_t *weight, int32_t outputs, int32_t inputs, int8_t *packed) {
-    for (int32_t output = 0; output < outputs; output++)
-        for (int32_t input = 0; input < inputs; input++)
-            packed[packed_at(output, input, inputs)] = weight[(size_t)output * inputs + input];
+/* Encode embedded frames x (rows, state) in place, which are followed by the silent frames from `silent_from` on.
+ * Gives 0, or -1 when there is no memory. */
+int encoder_run(const Encoder *encoder, int32_t rows, float *x, int32_t silent_from, int32_t threads) {
+    const size_t n = rows, state = encoder->state, kept = encoder->heads * (size_t)panels_of(rows) * PANEL_SIZE;
+    Clip clip = {.encoder = encoder, .rows = rows, .silent_from = silent_from, .x = x};
+    clip.hidden = malloc(n * (5 * state * sizeof(float) + sizeof(Quantised) + 4 * state + state * sizeof(Element)));
+    clip.keys = calloc(2 * kept, sizeof(Element)); /* no frames where the last panel is not full */
+    const int failed = !clip.hidden || !clip.keys ||
+                       make_scratch(&clip.scratch, panels_of(rows) + panels_of(encoder->silent_frames), threads);
+    if (!failed) {
+        clip.attended = clip.hidden + n * 4 * state;
+        clip.scales = (Quantised *)(clip.attended + n * state);
+        clip.queries = (Element *)(clip.scales + n);
+        clip.levels = (uint8_t *)(clip.queries + n * state);
+        clip.values = clip.keys + kept;
+        together(take_part, &clip, threads);
+        free(clip.scratch.scores);
+    }
+    free(clip.hidden);
+    free(clip.keys);
+    return failed ? -1 : 0;
 }

@@ -1,23 +1,21 @@
-"""The audio encoder in int8 on the CPU: `encoder.c` for all but the attention, which is PyTorch's, in bfloat16."""
+"""The audio encoder in int8 on the CPU: `encoder.c` for all but the convolutions, which are PyTorch's."""
 
 import ctypes
-from collections.abc import Sequence
-from ctypes import Structure, byref, c_int32, c_void_p
+from copy import deepcopy
+from ctypes import POINTER, Structure, byref, c_float, c_int32, c_void_p
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from asr.model import EncoderBlock
-from asr.native.weights import LayerNorm, Linear, Packer
-
-MAX_SCORES = 1 << 20  # of attention in memory at once: as much as the processor's caches hold
+from asr.encoding import SILENT_BIAS, Encoder
+from asr.model import AudioEncoder, EncoderBlock
+from asr.native.build import CannotBuild
+from asr.native.weights import HEAD, LayerNorm, Linear, Packer
 
 
 class _Block(Structure):
     _fields_ = (
-        ("state", c_int32),
-        ("heads", c_int32),
         ("attn_ln", LayerNorm),
         ("query_key_value", Linear),
         ("attn_out", Linear),
@@ -27,22 +25,70 @@ class _Block(Structure):
     )
 
 
-class NativeBlock:
-    """An encoder block as `asr.model.EncoderBlock`, for one clip at a time."""
+class _Encoder(Structure):
+    _fields_ = (
+        ("state", c_int32),
+        ("heads", c_int32),
+        ("layers", c_int32),
+        ("blocks", POINTER(_Block)),
+        ("ln_post", LayerNorm),
+        ("silent_frames", c_int32),
+        ("silent_keys", c_void_p),
+        ("silent_values", c_void_p),
+        ("silent_bias", c_float),
+    )
 
-    def __init__(self, block: EncoderBlock, library: ctypes.CDLL, threads: int) -> None:
-        attn = block.attn
+
+class NativeEncoder(Encoder):
+    """`asr.encoding.Encoder` in int8, its convolutions in `convolutions`; the silence is encoded by the plain network.
+
+    Raises CannotBuild for a model that the library is not made for.
+    """
+
+    def __init__(self, encoder: AudioEncoder, library: ctypes.CDLL, threads: int, convolutions: torch.dtype) -> None:
+        super().__init__(encoder)
+        self.precision = "int8"
+        self.encoder = _only_convolutions(encoder).to(convolutions)
         self._library = library
         self._threads = c_int32(threads)
-        self._heads = attn.n_head
         self._packer = Packer(library)
-        mlp_in, _, mlp_out = cast(Sequence[torch.nn.Linear], block.mlp)
-        scale = (attn.query.in_features // attn.n_head) ** -0.5  # of the attention's scores
-        weight = torch.cat((attn.query.weight * scale, attn.key.weight, attn.value.weight))
-        bias = torch.cat((attn.query.bias * scale, torch.zeros_like(attn.query.bias), attn.value.bias))
-        self._block = _Block(
-            attn.query.in_features,
-            attn.n_head,
+        self._packed = self._pack(encoder)
+
+    def _through_blocks(self, x: Tensor, silent_from: int) -> Tensor:
+        x = x[0].float().contiguous()
+        address = c_void_p(x.data_ptr())
+        if self._library.encoder_run(
+            byref(self._packed), c_int32(len(x)), address, c_int32(silent_from), self._threads
+        ):
+            raise MemoryError("there is no memory for the encoder")
+        return x
+
+    def _pack(self, encoder: AudioEncoder) -> _Encoder:
+        blocks = [block for block in encoder.blocks if isinstance(block, EncoderBlock)]
+        state, heads = encoder.conv1.out_channels, blocks[0].attn.n_head
+        if state != heads * HEAD:
+            raise CannotBuild(f"the model's heads are {state // heads} wide, not {HEAD}")
+        self._blocks = (_Block * len(blocks))(*map(self._packed_block, blocks))
+        silent_keys, silent_values = (
+            torch.cat(kept).flatten(0, 1) for kept in (self.silence.keys, self.silence.values)
+        )
+        return _Encoder(
+            state,
+            heads,
+            len(blocks),
+            self._blocks,
+            self._packer.layer_norm(encoder.ln_post),
+            self.silence.kept,
+            *self._packer.frames(silent_keys, silent_values),
+            SILENT_BIAS,
+        )
+
+    def _packed_block(self, block: EncoderBlock) -> _Block:
+        attn = block.attn
+        mlp_in, mlp_out = cast(nn.Linear, block.mlp[0]), cast(nn.Linear, block.mlp[2])
+        weight = torch.cat((attn.query.weight * HEAD**-0.5, attn.key.weight, attn.value.weight))
+        bias = torch.cat((attn.query.bias * HEAD**-0.5, torch.zeros_like(attn.query.bias), attn.value.bias))
+        return _Block(
             self._packer.layer_norm(block.attn_ln),
             self._packer.linear(weight, bias),
             self._packer.linear(attn.out.weight, attn.out.bias),
@@ -51,34 +97,10 @@ class NativeBlock:
             self._packer.linear(mlp_out.weight, mlp_out.bias),
         )
 
-    def __call__(self, x: Tensor, beyond: tuple[Tensor, Tensor, Tensor] | None = None) -> Tensor:
-        """x, (1, frames, state), becomes float32 and is then worked on in place; `beyond` as in `EncoderBlock`."""
-        x, frames = x.float().contiguous(), x.shape[1]
-        projected = torch.empty(3, self._heads, frames, x.shape[2] // self._heads, dtype=torch.bfloat16)
-        self._run("encoder_project", frames, x, projected)
-        queries, keys, values = projected
-        if beyond is not None:
-            keys, values = (
-                torch.cat((keys, beyond[0][0].to(keys)), dim=1),
-                torch.cat((values, beyond[1][0].to(values)), dim=1),
-            )
-        at_once = max(1, MAX_SCORES // (frames * keys.shape[1]))
-        attended = [
-            _attended(*heads, None if beyond is None else beyond[2][frames:])
-            for heads in zip(queries.split(at_once), keys.split(at_once), values.split(at_once), strict=True)
-        ]
-        self._run("encoder_finish", frames, x, torch.cat(attended))
-        return x
 
-    def _run(self, half: str, frames: int, x: Tensor, others: Tensor) -> None:
-        addresses = [c_void_p(tensor.data_ptr()) for tensor in (x, others)]
-        if getattr(self._library, half)(byref(self._block), c_int32(frames), *addresses, self._threads):
-            raise MemoryError("there is no memory for the encoder")
-
-
-def _attended(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """Some heads' queries (heads, frames, width) looking at keys and values; `bias` is added to the last scores."""
-    scores = queries @ keys.transpose(1, 2)
-    if bias is not None and len(bias):  # a full window has nothing beyond it
-        scores[..., -len(bias) :] += bias
-    return scores.softmax(dim=-1) @ values
+def _only_convolutions(encoder: AudioEncoder) -> AudioEncoder:
+    blocks, encoder.blocks = encoder.blocks, nn.ModuleList()
+    try:
+        return deepcopy(encoder)
+    finally:
+        encoder.blocks = blocks

@@ -130,7 +130,8 @@ static Quantised quantise(const float *restrict x, int32_t n, uint8_t *restrict 
     return (Quantised){scale, zero};
 }
 
-static void normalise(const LayerNorm *ln, const float *restrict x, int32_t n, float *restrict out) {
+/* Layer normalisation; `out` may be `x`. */
+static void normalise(const LayerNorm *ln, const float *x, int32_t n, float *out) {
     float sum = 0.0f, squares = 0.0f;
     for (int32_t i = 0; i < n; i++) sum += x[i];
     float mean = sum / (float)n;

@@ -2,19 +2,17 @@
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, c_float, c_int32, c_void_p
+from ctypes import POINTER, Structure, byref, c_float, c_int32, c_void_p
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from asr.encoding import EncodedWindow, VirtualSilence
+from asr.encoding import SILENT_BIAS, EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder
 from asr.native.build import CannotBuild
-from asr.native.weights import LayerNorm, Linear, Packer
+from asr.native.weights import HEAD, LayerNorm, Linear, Packer, panels
 from asr.steps import Choice, Heard, Past, Row
-
-HEAD = 64  # the width that the library is compiled for
 
 
 class _Block(Structure):
@@ -24,6 +22,7 @@ class _Block(Structure):
         ("attn_out", Linear),
         ("cross_ln", LayerNorm),
         ("cross_query", Linear),
+        ("cross_key_value", Linear),
         ("cross_out", Linear),
         ("mlp_ln", LayerNorm),
         ("mlp_in", Linear),
@@ -43,6 +42,10 @@ class _Decoder(Structure):
         ("blocks", POINTER(_Block)),
         ("ln", LayerNorm),
         ("logits", Linear),
+        ("silent_frames", c_int32),
+        ("silent_keys", c_void_p),
+        ("silent_values", c_void_p),
+        ("silent_bias", c_float),
     )
 
 
@@ -53,8 +56,8 @@ class _Row(Structure):
         ("past", c_void_p),
         ("cross_keys", c_void_p),
         ("cross_values", c_void_p),
-        ("cross_bias", c_void_p),
-        ("cross_length", c_int32),
+        ("heard", c_int32),
+        ("silent_from", c_int32),
         ("mask", c_void_p),
         ("logits", c_void_p),
     )
@@ -80,28 +83,25 @@ class NativeSteps:
         dims = decoder.dims
         if dims.n_text_state != dims.n_text_head * HEAD:
             raise CannotBuild(f"the model's heads are {dims.n_text_state // dims.n_text_head} wide, not {HEAD}")
-        self._step = library.decoder_step
-        self._threads = threads
+        self._library = library
+        self._threads = c_int32(threads)
         self._context = context
         self._dims = dims
+        self._silence = silence
         self._packer = Packer(library)
         self._decoder = self._packed(decoder)
-        blocks = [block for block in decoder.blocks if isinstance(block, DecoderBlock)]
-        # The keys and values of every layer at once: the encoded audio is read once.
-        self._key_weight = torch.cat([block.cross_attn.key.weight for block in blocks]).bfloat16()
-        self._value_weight = torch.cat([block.cross_attn.value.weight for block in blocks]).bfloat16()
-        self._value_bias = torch.cat([block.cross_attn.value.bias for block in blocks]).bfloat16()
-        self._silence = silence
-        self._silent_keys, self._silent_values = self._projected(silence.encoded)
+        self._hear_silence()
         self._free: list[Tensor] = []
 
     def hear(self, window: EncodedWindow) -> Heard:
-        """Its keys are bfloat16 (layers, heads, HEAD, length), its values (layers, heads, length, HEAD)."""
-        keys, values = self._projected(window.encoded)
-        silent = self._silence.after(window.frames)
-        keys = torch.cat((keys, self._silent_keys[..., silent.part]), dim=3)
-        values = torch.cat((values, self._silent_values[:, :, silent.part]), dim=2)
-        return Heard(keys.contiguous(), values.contiguous(), torch.cat((torch.zeros(window.frames), silent.bias)))
+        """Its keys and values are panels for all layers and heads."""
+        encoded = window.encoded.float().contiguous()
+        room = self._dims.n_text_layer * self._dims.n_text_head
+        keys, values = (panels(self._library, room, len(encoded)) for _ in range(2))
+        addresses = [c_void_p(tensor.data_ptr()) for tensor in (encoded, keys, values)]
+        if self._library.decoder_hear(byref(self._decoder), c_int32(len(encoded)), *addresses, self._threads):
+            raise MemoryError("there is no memory to hear with")
+        return Heard(keys, values, torch.zeros(len(encoded)))
 
     def begin(self, audio: Heard) -> Past:
         dims = self._dims
@@ -119,21 +119,21 @@ class NativeSteps:
     def step(self, rows: Sequence[Row]) -> list[Choice]:
         vocabulary = self._dims.n_vocab
         logits = [torch.empty(vocabulary) if row.wants_logits else None for row in rows]
-        packed = (_Row * len(rows))(*map(_packed_row, rows, logits))
+        packed = (_Row * len(rows))(*map(self._packed_row, rows, logits))
         choices = (_Choice * len(rows))()
-        if self._step(ctypes.byref(self._decoder), len(rows), packed, choices, self._threads):
+        if self._library.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, self._threads):
             raise MemoryError("there is no memory for a step of the decoder")
         return [
             Choice(choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own)
             for choice, own in zip(choices, logits, strict=True)
         ]
 
-    def _projected(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded audio (frames, state) → keys (layers, heads, HEAD, frames), values (layers, heads, frames, HEAD)."""
-        encoded, heads = encoded.bfloat16(), self._dims.n_text_head
-        keys = (self._key_weight @ encoded.T).view(-1, heads, HEAD, len(encoded))
-        values = nn.functional.linear(encoded, self._value_weight, self._value_bias)
-        return keys, values.view(len(encoded), -1, heads, HEAD).permute(1, 2, 0, 3)
+    def _hear_silence(self) -> None:
+        heard = self.hear(EncodedWindow(self._silence.encoded))
+        self._decoder.silent_frames = heard.length
+        self._decoder.silent_keys = self._packer.address(heard.keys)
+        self._decoder.silent_values = self._packer.address(heard.values)
+        self._decoder.silent_bias = SILENT_BIAS
 
     def _packed(self, decoder: TextDecoder) -> _Decoder:
         dims = decoder.dims
@@ -165,24 +165,26 @@ class NativeSteps:
             ),
             self._packer.linear(attn.out.weight, attn.out.bias),
             self._packer.layer_norm(block.cross_attn_ln),
-            self._packer.linear(cross.query.weight, cross.query.bias),
+            self._packer.linear(cross.query.weight * HEAD**-0.5, cross.query.bias * HEAD**-0.5),
+            self._packer.linear(
+                torch.cat((cross.key.weight, cross.value.weight)), torch.cat((no_bias, cross.value.bias))
+            ),
             self._packer.linear(cross.out.weight, cross.out.bias),
             self._packer.layer_norm(block.mlp_ln),
             self._packer.linear(mlp_in.weight, mlp_in.bias),
             self._packer.linear(mlp_out.weight, mlp_out.bias),
         )
 
-
-def _packed_row(row: Row, logits: Tensor | None) -> _Row:
-    heard = row.past.audio
-    return _Row(
-        row.token,
-        row.position,
-        row.past.place.data_ptr(),
-        heard.keys.data_ptr(),
-        heard.values.data_ptr(),
-        heard.bias.data_ptr(),
-        heard.length,
-        None if row.mask is None else row.mask.data_ptr(),
-        None if logits is None else logits.data_ptr(),
-    )
+    def _packed_row(self, row: Row, logits: Tensor | None) -> _Row:
+        heard = row.past.audio
+        return _Row(
+            row.token,
+            row.position,
+            row.past.place.data_ptr(),
+            heard.keys.data_ptr(),
+            heard.values.data_ptr(),
+            heard.length,
+            self._silence.after(heard.length),
+            None if row.mask is None else row.mask.data_ptr(),
+            None if logits is None else logits.data_ptr(),
+        )

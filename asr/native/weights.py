@@ -1,4 +1,4 @@
-"""Weights as the library reads them. The structures mirror those in `linear.h`."""
+"""Weights and kept frames as the library reads them. The structures mirror those in `linear.h`."""
 
 import ctypes
 from ctypes import Structure, c_int32, c_void_p
@@ -7,7 +7,13 @@ import torch
 from torch import Tensor, nn
 
 INT8_MAX = 127
-PANEL = 64  # outputs whose weights lie together
+PANEL = 64  # outputs whose weights lie together, frames whose keys and values do
+HEAD = 64  # the width of a head that the library is compiled for
+
+
+def panels(library: ctypes.CDLL, heads: int, frames: int) -> Tensor:
+    """Room for the keys, or the values, of so many frames of so many heads: zeros."""
+    return torch.zeros(heads * -(-frames // PANEL) * PANEL * HEAD * library.element_size(), dtype=torch.uint8)
 
 
 class Linear(Structure):
@@ -49,6 +55,15 @@ class Packer:
             self.address(quantised.sum(dim=1, dtype=torch.int32)),
             None if bias is None else self.address(bias.float()),
         )
+
+    def frames(self, keys: Tensor, values: Tensor) -> tuple[int, int]:
+        """Keys and values (heads, frames, HEAD), laid out in panels."""
+        heads, frames, _ = keys.shape
+        own = [tensor.float().contiguous() for tensor in (keys, values)]
+        packed = [panels(self._library, heads, frames) for _ in own]
+        addresses = [c_void_p(tensor.data_ptr()) for tensor in (*own, *packed)]
+        self._library.pack_frames(*addresses[:2], c_int32(heads), c_int32(frames), *addresses[2:])
+        return self.address(packed[0]), self.address(packed[1])
 
     def layer_norm(self, ln: nn.LayerNorm) -> LayerNorm:
         return LayerNorm(self.address(ln.weight.float()), self.address(ln.bias.float()))

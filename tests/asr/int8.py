@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from asr.model import TextDecoder
+from asr.model import MultiHeadAttention, TextDecoder
 
 
 def relative_error(ours: Tensor, theirs: Tensor) -> Tensor:
@@ -34,30 +34,34 @@ class Int8Linear(nn.Module):
         return nn.functional.linear(in_uint8(x), self.weight, self.bias)
 
 
-class BFloat16Linear(nn.Module):
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.linear = deepcopy(linear).bfloat16()
+class BFloat16Attention(MultiHeadAttention):
+    """Queries, keys, values and weights rounded to bfloat16, but sums and products not."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x.bfloat16()).float()
+    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        keys, values = super().keys_values(x)
+        return keys.bfloat16().float(), values.bfloat16().float()
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert mask is None
+        query = (self._split(self.query(x)) * keys.shape[-1] ** -0.5).bfloat16().float()
+        scores = query @ keys.transpose(2, 3)
+        weights = (scores - scores.amax(-1, keepdim=True)).exp()
+        attended = weights.bfloat16().float() @ values / weights.sum(-1, keepdim=True)
+        return self.out(attended.transpose(1, 2).flatten(start_dim=2))
 
 
 class Int8Decoder:
-    """`TextDecoder` with the roundings of the native one; keys and values of the audio are bfloat16."""
+    """`TextDecoder` with the roundings of the native one, on a processor that multiplies bfloat16."""
 
     def __init__(self, decoder: TextDecoder) -> None:
         self.decoder = deepcopy(decoder)
         self.logits = Int8Linear(decoder.token_embedding.weight, None)
         for block in self.decoder.blocks:
-            for name in ("attn.query", "attn.key", "attn.value", "attn.out", "cross_attn.query", "cross_attn.out"):
+            block.cross_attn.__class__ = BFloat16Attention
+            linears = [name for name, module in block.named_modules() if isinstance(module, nn.Linear)]
+            for name in linears:
                 linear = block.get_submodule(name)
                 block.set_submodule(name, Int8Linear(linear.weight, linear.bias))
-            for name in ("mlp.0", "mlp.2"):
-                linear = block.get_submodule(name)
-                block.set_submodule(name, Int8Linear(linear.weight, linear.bias))
-            for name in ("cross_attn.key", "cross_attn.value"):
-                block.set_submodule(name, BFloat16Linear(block.get_submodule(name)))
         self.decoder.ln.register_forward_hook(self._keep)
 
     def _keep(self, _: nn.Module, __: object, output: Tensor) -> None:

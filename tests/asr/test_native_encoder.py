@@ -1,32 +1,27 @@
 """The encoder in int8 says what the plain one says, for clips of every length and on every kind of processor."""
 
 import ctypes
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import asr.compute
 from asr.audio import SAMPLE_RATE, Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import Compute, choose_compute
+from asr.compute import Compute
 from asr.encoding import Encoder
 from asr.features import log_mel_spectrogram
-from asr.precision import Precision
+from asr.native.encoder import NativeEncoder
 
 LARGEST_ERROR = 0.1  # of the encoded audio, relative; 0.03 to 0.06 were measured
 
 
-@pytest.fixture(scope="module", params=[torch.bfloat16, torch.float32], ids=["with bfloat16", "without"])
-def native(
-    request: pytest.FixtureRequest, tiny_en: Checkpoint, native_library: ctypes.CDLL, tmp_path_factory
-) -> Encoder:
-    """As processors with and without bfloat16 run it."""
-    cache: Path = tmp_path_factory.mktemp("compiled")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asr.compute, "best_of_cpu", lambda: request.param)
-        return choose_compute(tiny_en, Precision.INT8, threads=1, cache=cache).encoder
+@pytest.fixture(scope="module", params=["native_library", "plainer_library"])
+def native(request: pytest.FixtureRequest, tiny_en: Checkpoint) -> Encoder:
+    """As processors with and without instructions for bytes and bfloat16 run it."""
+    library: ctypes.CDLL = request.getfixturevalue(request.param)
+    convolutions = torch.bfloat16 if request.param == "native_library" else torch.float32
+    return NativeEncoder(tiny_en.model.encoder, library, threads=2, convolutions=convolutions)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 10.0, 29.2, 29.36, 29.5, 30.0])

@@ -22,6 +22,7 @@ TOLERANCE = 1e-3  # of logits, between two ways to compute the same in float32
 LOGIT_ROUNDING = 5e-4  # between batches of different sizes in float32
 ROUNDING = 1e-4  # the same of log-probabilities
 INT8_ERROR = 0.12  # of a text's logits on average; 0.10 in tiny.en and 0.07 in base, most of it from the weights
+INT8_TIE = 0.1  # between the log-probabilities of two tokens of which int8 may choose either
 TEXT = 8  # tokens after the prompt that most tests read
 
 
@@ -51,7 +52,7 @@ class Bench:
 
     def expected(self, tokens: list[int], window: EncodedWindow) -> Tensor:
         """Logits (n, n_vocab) of the plain network, for which the silence after the clip is spelt out."""
-        kept = self.encoder.silence.encoded[self.encoder.silence.after(window.frames).part]
+        kept = self.encoder.silence.encoded[self.encoder.silence.after(window.frames) :]
         spelt_out = torch.cat((window.encoded, kept.repeat_interleave(FRAMES_FOR_ONE, dim=0)))
         with torch.inference_mode():
             return self.checkpoint.model.decoder(torch.tensor([tokens]), spelt_out[None])[0]
@@ -168,13 +169,16 @@ def test_token_by_token_gives_what_the_whole_network_gives(bench: Bench, stepper
 
 
 def test_the_likeliest_tokens_are_those_of_float32_in_every_recording(bench: Bench, stepper: Stepper) -> None:
+    """In int8 a tie may end the other way: "which" for "Which"."""
     eot, suppression = bench.checkpoint.tokenizer.eot, bench.rules.suppression.later
     for window in bench.windows:
         text = alone(bench, stepper, window, steps=25)
         said = text.tokens[: text.tokens.index(eot) + 1]
         tokens = [*bench.prompt, *said[:-1]]
         expected = bench.expected(tokens, window)[len(bench.prompt) - 1 :]
-        assert (expected + suppression).argmax(dim=-1).tolist() == said
+        logprobs = (expected + suppression).log_softmax(dim=-1)
+        behind = logprobs.amax(dim=-1) - logprobs[range(len(said)), said]
+        assert behind.max() <= (INT8_TIE if isinstance(stepper, NativeSteps) else 0)
 
 
 def test_a_prompt_in_one_step_is_a_prompt_token_by_token(bench: Bench, stepper: Stepper) -> None:
