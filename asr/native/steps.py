@@ -1,5 +1,6 @@
 """The decoder's step in int8, by the library that `build` compiles from `decoder.c`. The structures mirror its own."""
 
+import copy
 import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, c_float, c_int32, c_void_p
@@ -94,6 +95,12 @@ class NativeSteps:
         self._silence = silence
         self._silent_keys, self._silent_values = self._projected(silence.encoded)
         self._free: list[Tensor] = []
+
+    def with_a_cache_of_its_own(self) -> "NativeSteps":
+        """The same weights, for another thread."""
+        other = copy.copy(self)
+        other._free = []
+        return other
 
     def hear(self, window: EncodedWindow) -> Heard:
         """Its keys are bfloat16 (layers, heads, HEAD, length), its values (layers, heads, length, HEAD)."""
