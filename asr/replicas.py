@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio import Samples
 from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.decoding import DecodingOptions
@@ -22,10 +22,10 @@ REST_SECONDS = 10.0  # for which a replica that failed gets no clips, while ther
 
 @dataclass(eq=False)
 class Replica:
-    """An engine, the seconds of audio that it has been given and not yet answered, and until when it rests."""
+    """An engine, the samples of audio that it has been given and not yet answered, and until when it rests."""
 
     engine: Engine
-    seconds: float = 0.0
+    samples: int = 0
     rests_until: float = -math.inf
 
     @property
@@ -40,7 +40,7 @@ def least_busy(replicas: Sequence[Replica]) -> Replica:
     after each failure. Where all rest, all are tried.
     """
     awake = [replica for replica in replicas if not replica.rests]
-    return min(awake or replicas, key=lambda replica: replica.seconds)
+    return min(awake or replicas, key=lambda replica: replica.samples)
 
 
 class Replicas:
@@ -116,16 +116,16 @@ class Replicas:
 
     def submit(self, windows: Sequence[Samples], options: DecodingOptions) -> "Future[DecodedClip]":
         """As `Engine.submit`, to the replica with the least to do."""
-        seconds = sum(map(len, windows)) / SAMPLE_RATE
+        samples = sum(map(len, windows))
         with self._lock:
             replica = least_busy(self._replicas)
-            replica.seconds += seconds
+            replica.samples += samples
         try:
             future = replica.engine.submit(windows, options)
         except Exception:
-            self._take_back(replica, seconds)
+            self._take_back(replica, samples)
             raise
-        future.add_done_callback(lambda future: self._note(replica, seconds, future))
+        future.add_done_callback(lambda future: self._note(replica, samples, future))
         return future
 
     def close(self, timeout: float | None = None) -> bool:
@@ -133,13 +133,13 @@ class Replicas:
         with ThreadPoolExecutor(self.count) as threads:
             return all(list(threads.map(lambda engine: engine.close(timeout), self._engines)))
 
-    def _take_back(self, replica: Replica, seconds: float) -> None:
+    def _take_back(self, replica: Replica, samples: int) -> None:
         with self._lock:
-            replica.seconds -= seconds
+            replica.samples -= samples
 
-    def _note(self, replica: Replica, seconds: float, future: "Future[DecodedClip]") -> None:
+    def _note(self, replica: Replica, samples: int, future: "Future[DecodedClip]") -> None:
         """A clip has left its replica: answered, failed or cancelled."""
-        self._take_back(replica, seconds)
+        self._take_back(replica, samples)
         if future.cancelled():
             return
         if future.exception() and self.count > 1:
