@@ -112,14 +112,14 @@ def _in_torch(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, s
 
 def _in_int8(checkpoint: Checkpoint, shares: Shares, cache: Path | None) -> list[Compute]:
     """In int8, but for the encoder's attention, which is in what the processor is best at. Raises CannotBuild."""
-    model, threads = checkpoint.model, shares.threads
+    model = checkpoint.model
     library = load_library(cache)
-    blocks = [NativeBlock(cast(EncoderBlock, block), library, threads) for block in model.encoder.blocks]
+    blocks = [NativeBlock(cast(EncoderBlock, block), library) for block in model.encoder.blocks]
     encoder = Encoder(deepcopy(model.encoder).to(best_of_cpu()), blocks, "int8")
     context = Rules.of(checkpoint).context
-    stepper = NativeSteps(model.decoder, encoder.silence, library, context=context, threads=threads)
+    stepper = NativeSteps(model.decoder, encoder.silence, library, context=context)
     steppers = [stepper, *(stepper.with_a_cache_of_its_own() for _ in range(shares.replicas - 1))]
-    return [Compute(encoder, stepper, threads, torch.device("cpu")) for stepper in steppers]
+    return [Compute(encoder, stepper, shares.threads, torch.device("cpu")) for stepper in steppers]
 
 
 def best_of_cpu() -> torch.dtype:

@@ -14,6 +14,7 @@ from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip, Engine
+from asr.threads import THREADS
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def least_busy(replicas: Sequence[Replica]) -> Replica:
 class Replicas:
     """Engines for the same checkpoint, to be used as one `Engine`; each runs in a thread of its own.
 
+    All computing threads together are shared by the replicas that have work: one alone has them all, up to `THREADS`.
     `max_queue` is how many clips may wait for each. Use as a context manager, or `close` it.
     """
 
@@ -55,10 +57,12 @@ class Replicas:
         self.checkpoint = checkpoint
         self.whole_windows = whole_windows
         self.computes = tuple(computes)
-        self._replicas = [
-            Replica(Engine(checkpoint, compute, max_queue=max_queue, whole_windows=whole_windows))
-            for compute in computes
-        ]
+        self._replicas: list[Replica] = []
+        for compute in computes:
+            engine = Engine(
+                checkpoint, compute, max_queue=max_queue, whole_windows=whole_windows, threads=self._threads_of_each
+            )
+            self._replicas.append(Replica(engine))
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Replicas":
@@ -132,6 +136,12 @@ class Replicas:
         """As `Engine.close`, of all at the same time."""
         with ThreadPoolExecutor(self.count) as threads:
             return all(list(threads.map(lambda engine: engine.close(timeout), self._engines)))
+
+    def _threads_of_each(self) -> int:
+        """With how many threads a replica that has work computes now."""
+        at_work = sum(replica.samples > 0 for replica in self._replicas)
+        in_all = sum(compute.threads for compute in self.computes)
+        return max(self.computes[0].threads, min(THREADS, in_all // max(1, at_work)))
 
     def _take_back(self, replica: Replica, samples: int) -> None:
         with self._lock:

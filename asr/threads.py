@@ -3,9 +3,9 @@
 - A decoder's step reads every weight once and does little with it: it is bound by memory, and gains little beyond a
   few threads. The encoder gains for longer, but parts of it are done by one thread while others wait. So where there
   are cores enough they go to several replicas of a few threads each, which fill each other's gaps.
-- On two cores there is one replica. Two with a thread each let 16 clients have some 15% more answers, but one client
-  alone waits 1.4 times as long; two with two threads each are as fast as one with two, and no faster (`base`,
-  through HTTP). With more than two cores nothing has been measured.
+- A replica takes the threads of those that have nothing to do. On two cores two replicas give 16 clients 14% more
+  answers than one, and a client who is alone the same; without that it would wait 1.4 times as long. Two replicas that
+  always have two threads each are no faster than one (`base`, through HTTP). More cores have not been measured.
 - Replicas live in one process, whose Python runs in one thread at a time: some 7 to 10 ms of a clip, which is the time
   that a dozen cores need for the rest of it with `base`. With larger models more cores keep busy. Where there are more
   than that, replicas get more threads, which serves the single clip; a second server serves more clips.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 THREADS = 8  # of a replica at most: more are no use to one clip
-CORES = 4  # of a replica at most, before there are as many replicas as may be
+CORES = 4  # of a replica at most, while others are at work and before there are as many replicas as may be
 REPLICAS = 8  # on the CPU at most
 BESIDE = 8  # one core of so many is left to the rest
 AUDIO_WORKERS = (2, 8)  # at least, so that one hostile file does not hold up all others; and at most
@@ -28,7 +28,7 @@ AUDIO_WORKERS = (2, 8)  # at least, so that one hostile file does not hold up al
 
 @dataclass(frozen=True)
 class Shares:
-    """How many engines, how many threads each of them computes with, and how many processes decode audio."""
+    """How many engines, how many threads each of them has while all work, and how many processes decode audio."""
 
     replicas: int
     threads: int
@@ -38,7 +38,7 @@ class Shares:
 def share_out(cores: int, gpus: int = 0, *, replicas: int = 0, threads: int = 0) -> Shares:
     """Share out the cores that the process may use; 0 replicas or threads: as many as serve best."""
     left = cores - cores // BESIDE
-    replicas = replicas or gpus or min(REPLICAS, -(-left // CORES), max(1, left // (threads or 1)))
+    replicas = replicas or gpus or min(REPLICAS, max(min(2, left), -(-left // CORES)), max(1, left // (threads or 1)))
     threads = threads or min(THREADS, max(1, left // replicas))
     fewest, most = AUDIO_WORKERS
     return Shares(replicas, threads, min(most, max(fewest, cores // BESIDE)))

@@ -28,12 +28,11 @@ class _Block(Structure):
 
 
 class NativeBlock:
-    """An encoder block as `asr.model.EncoderBlock`, for one clip at a time."""
+    """An encoder block as `asr.model.EncoderBlock`, for one clip at a time, with as many threads as PyTorch takes."""
 
-    def __init__(self, block: EncoderBlock, library: ctypes.CDLL, threads: int) -> None:
+    def __init__(self, block: EncoderBlock, library: ctypes.CDLL) -> None:
         attn = block.attn
         self._library = library
-        self._threads = c_int32(threads)
         self._heads = attn.n_head
         self._packer = Packer(library)
         mlp_in, _, mlp_out = cast(Sequence[torch.nn.Linear], block.mlp)
@@ -72,7 +71,9 @@ class NativeBlock:
 
     def _run(self, half: str, frames: int, x: Tensor, others: Tensor) -> None:
         addresses = [c_void_p(tensor.data_ptr()) for tensor in (x, others)]
-        if getattr(self._library, half)(byref(self._block), c_int32(frames), *addresses, self._threads):
+        if getattr(self._library, half)(
+            byref(self._block), c_int32(frames), *addresses, c_int32(torch.get_num_threads())
+        ):
             raise MemoryError("there is no memory for the encoder")
 
 

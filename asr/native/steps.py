@@ -71,18 +71,18 @@ class _Choice(Structure):
 
 
 class NativeSteps:
-    """`asr.steps.Stepper` on the CPU; `context` is the most tokens that a sequence may have."""
+    """`asr.steps.Stepper` on the CPU, with as many threads as PyTorch takes where it is called.
+
+    `context` is the most tokens that a sequence may have.
+    """
 
     precision = "int8"
 
-    def __init__(
-        self, decoder: TextDecoder, silence: VirtualSilence, library: ctypes.CDLL, *, context: int, threads: int
-    ) -> None:
+    def __init__(self, decoder: TextDecoder, silence: VirtualSilence, library: ctypes.CDLL, *, context: int) -> None:
         dims = decoder.dims
         if dims.n_text_state != dims.n_text_head * HEAD:
             raise CannotBuild(f"the model's heads are {dims.n_text_state // dims.n_text_head} wide, not {HEAD}")
         self._step = library.decoder_step
-        self._threads = threads
         self._context = context
         self._dims = dims
         self._packer = Packer(library)
@@ -128,7 +128,7 @@ class NativeSteps:
         logits = [torch.empty(vocabulary) if row.wants_logits else None for row in rows]
         packed = (_Row * len(rows))(*map(_packed_row, rows, logits))
         choices = (_Choice * len(rows))()
-        if self._step(ctypes.byref(self._decoder), len(rows), packed, choices, self._threads):
+        if self._step(ctypes.byref(self._decoder), len(rows), packed, choices, torch.get_num_threads()):
             raise MemoryError("there is no memory for a step of the decoder")
         return [
             Choice(choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -18,12 +18,21 @@ from asr.engine import DecodedClip, Engine
 from asr.errors import EngineClosed
 from asr.precision import Precision
 from asr.replicas import Replicas
+from asr.steps import Choice, Row
 from asr.threads import Shares
 from tests.asr.scripted import scripted_checkpoint
 from tests.asr.test_engine import WAIT, GatedSteps, ScriptedEncoder, readings, texts, window
 
 
 class Steps(GatedSteps):
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads = 0
+
+    def step(self, rows: Sequence[Row]) -> list[Choice]:
+        self.threads = torch.get_num_threads()
+        return super().step(rows)
+
     def shut(self) -> None:
         """Have the next step wait again; those before have all been let through."""
         self._is_open = False
@@ -39,7 +48,7 @@ class Two:
         self.replicas = Replicas(
             scripted_checkpoint(),
             [
-                Compute(encoder, steps, torch.get_num_threads(), torch.device("cpu"))
+                Compute(encoder, steps, 1, torch.device("cpu"))
                 for encoder, steps in zip(self.encoders, self.steps, strict=True)
             ],
         )
@@ -118,6 +127,21 @@ def test_what_is_cancelled_is_no_work_any_more(two: Two) -> None:
     two.open()
     assert texts(last) == ["b"]
     assert two.heard == [[5, 1], [4]]
+
+
+def test_a_replica_takes_the_threads_of_one_that_has_nothing_to_do(two: Two) -> None:
+    one, other = two.steps
+    one.lengths[1] = 3
+    futures = [two.submit(1)]
+    assert one.this_step() == [1]
+    assert one.threads == 2
+    futures.append(two.submit(2))
+    assert other.this_step() == [2]
+    assert one.next_step() == [1]
+    assert (one.threads, other.threads) == (1, 1)
+    two.let_all_through(futures)
+    two.ask(3, of=0)
+    assert one.threads == 2
 
 
 def test_what_waits_is_counted_over_all(two: Two) -> None:
