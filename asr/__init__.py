@@ -5,8 +5,9 @@ Read in the order the data flows: `audio` (bytes to samples), `audio_workers` (t
 log-mel), `model` (the Whisper network), `checkpoints` and `weights/` (where its weights come from), `languages` (what
 Whisper knows), `encoding` (log-mel to encoded audio, no longer than the clip), `steps` (one step of the text decoder;
 `torch_steps` and `native/` carry it out), `tokenizer` and `decoding` (encoded audio to hypotheses, step by step),
-`scheduler` and `engine` (many clips at once, in the thread that owns the model), `compute` and `precision` (with which
-arithmetic), `invention` (was it really said), `transcriber` (all of it in one call) and `transcript` (what comes out).
+`scheduler` and `engine` (many clips at once, in the thread that owns the model), `replicas` (several engines as one),
+`threads` (how many, with how many cores), `compute` and `precision` (with which arithmetic), `invention` (was it really
+said), `transcriber` (all of it in one call) and `transcript` (what comes out).
 """
 
 import os

@@ -7,7 +7,7 @@ encoded, and leaves in the step in which it ends, fails or is cancelled.
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field, replace
 
@@ -66,7 +66,8 @@ class Engine:
     """Runs a checkpoint in a thread of its own.
 
     `compute` says with which arithmetic; `max_queue` how many jobs may wait; `whole_windows` has every window encoded
-    with all of its 30 s, as the model was trained. Use as a context manager, or `close` it.
+    with all of its 30 s, as the model was trained; `threads` is asked before each turn how many are to
+    compute. Use as a context manager, or `close` it.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class Engine:
         *,
         max_queue: int = 64,
         whole_windows: bool = False,
+        threads: Callable[[], int] | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.compute = compute or Compute.plain(checkpoint)
+        self._threads = threads or (lambda: self.compute.threads)
         self.max_queue = max_queue
         self.whole_windows = whole_windows
         self.busy_seconds = 0.0
@@ -145,10 +148,10 @@ class Engine:
                 self._scheduler.remove(job)
 
     def _run(self) -> None:
-        torch.set_num_threads(self.compute.threads)
         with torch.inference_mode():
             while (turn := self._next_turn()) is not None:
                 started = time.monotonic()
+                torch.set_num_threads(self._threads())
                 if turn.encode:
                     self._encode(turn.encode)
                 self._read([job for job in turn.read if job.decoding])

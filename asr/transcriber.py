@@ -16,6 +16,7 @@ from asr.decoding import DecodedWindow, DecodingOptions, Reading
 from asr.engine import DecodedClip, Engine
 from asr.invention import is_invented
 from asr.quality import Gate
+from asr.replicas import Replicas
 from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
 from asr.windows import split_at_pauses, without_idle_ends
 
@@ -33,7 +34,7 @@ class Prepared:
 
 
 class Transcriber:
-    """Turns clips into transcripts with the model of one engine; `decode` reads their bytes.
+    """Turns clips into transcripts with the model of an engine or its replicas; `decode` reads their bytes.
 
     `languages` are those that are spoken here, ISO 639-1: detection chooses among them. Raises UnknownLanguage
     for one that the model was not trained on.
@@ -41,7 +42,7 @@ class Transcriber:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | Replicas,
         *,
         languages: tuple[str, ...] = ("en",),
         decode: Callable[[bytes], Audio] = decode_audio,

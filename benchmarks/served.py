@@ -12,9 +12,9 @@ from pathlib import Path
 
 @contextmanager
 def served(model: str, threads: int, **settings: str) -> Iterator[str]:
-    """The address of a server that is ready; `settings` as in SAYSEEK_*."""
+    """The address of a server that is ready, with one replica of so many threads; `settings` as in SAYSEEK_*."""
     program = Path(sys.executable).with_name("sayseek-server")
-    flags = {"model": model, "threads": str(threads), "port": "0", "log_level": "warning", **settings}
+    flags = {"model": model, "replicas": "1", "threads": str(threads), "port": "0", "log_level": "warning", **settings}
     command = [str(program), "serve"]
     for name, value in flags.items():
         command += ["--" + name.replace("_", "-"), value]

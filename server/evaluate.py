@@ -18,6 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from asr.audio import AudioLimits, decode_audio
+from asr.compute import shares_here
 from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.catalogue import read_catalogue
@@ -25,7 +26,7 @@ from search.index import SearchIndex, open_index
 from search.voice_query import find
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import Figures, Heard, Span, figures, is_number, row_problem
-from server.services import load_transcriber
+from server.services import load_replicas
 from server.settings import Settings
 from vad.utterances import UtteranceCutter, pcm16
 
@@ -129,8 +130,9 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _hear_all(settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, err: Console) -> list[Heard]:
     decode = partial(decode_audio, limits=AudioLimits(settings.max_audio_seconds))
-    transcriber = load_transcriber(settings, decode)
-    with transcriber.engine:
+    # One clip at a time: more replicas would have nothing to do.
+    with load_replicas(settings, shares_here(replicas=1, threads=settings.threads)) as engine:
+        transcriber = Transcriber(engine, languages=settings.languages, decode=decode)
         _hear(rows[0], folder, transcriber)  # not counted: the first call allocates
         return [_hear(row, folder, transcriber) for row in track(rows, "Listening", console=err, transient=True)]
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import search.cities
-from asr.audio import Audio, AudioLimits
+from asr.audio import AudioLimits
 from asr.audio_workers import AudioWorkers
 from asr.checkpoints import load_checkpoint
-from asr.compute import choose_compute
-from asr.engine import Engine
+from asr.compute import choose_computes, shares_here
 from asr.errors import AsrError
+from asr.replicas import Replicas
+from asr.threads import Shares
 from asr.transcriber import Transcriber
 from search.errors import SearchError
 from search.index import SearchIndex, open_index
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-AUDIO_THREADS = 2
 SEARCH_THREADS = 2
 MAX_WRITES = 8  # that may run or wait; each holds an upload
 LOADING = "sayseek-loading"
@@ -42,6 +42,7 @@ class Services:
 
     def __init__(self, settings: Settings, on_failure: Callable[[Exception], None] | None = None) -> None:
         self.settings = settings
+        self.shares = shares_here(settings.replicas, settings.threads)
         self.metrics = Metrics()
         self.admission = Admission(settings.max_queue, settings.queue_wait, settings.max_delay)
         self.metrics.watch(
@@ -55,7 +56,7 @@ class Services:
         self._audio_workers: AudioWorkers | None = None
         self._loading: asyncio.Task[None] | None = None
         # Each kind of blocking work has threads of its own: a long import must not hold up a spoken query.
-        self._audio_threads = ThreadPoolExecutor(AUDIO_THREADS, "sayseek-audio")
+        self._audio_threads = ThreadPoolExecutor(self.shares.audio_workers, "sayseek-audio")
         self._search_threads = ThreadPoolExecutor(SEARCH_THREADS, "sayseek-search")
         self._writer_thread = ThreadPoolExecutor(1, "sayseek-writer")
         self._writes = 0
@@ -118,10 +119,14 @@ class Services:
 
     async def _load(self) -> None:
         try:
-            self._audio_workers = AudioWorkers(AUDIO_THREADS, AudioLimits(self.settings.max_audio_seconds))
+            limits = AudioLimits(self.settings.max_audio_seconds)
+            self._audio_workers = AudioWorkers(self.shares.audio_workers, limits)
             self._index = await in_daemon_thread(open_catalogue, self.settings)
-            self._transcriber = await in_daemon_thread(load_transcriber, self.settings, self._audio_workers.decode)
-            self._watch_engine(self._transcriber.engine)
+            replicas = await in_daemon_thread(load_replicas, self.settings, self.shares)
+            self._transcriber = Transcriber(
+                replicas, languages=self.settings.languages, decode=self._audio_workers.decode
+            )
+            self._watch_replicas(replicas)
         except Exception as error:
             self.failure = error
             logger.error("start failed: %s", error, exc_info=not is_expected(error))
@@ -130,10 +135,13 @@ class Services:
             return
         self.ready.set()
 
-    def _watch_engine(self, engine: Engine) -> None:
+    def _watch_replicas(self, replicas: Replicas) -> None:
         watch = self.metrics.watch
-        watch("windows_heard", "Windows of up to 30 s that were recognised.", lambda: engine.windows_heard)
-        watch("windows_doubted", "Of them, heard a second time with all their silence.", lambda: engine.windows_doubted)
+        watch("windows_heard", "Windows of up to 30 s that were recognised.", lambda: replicas.windows_heard)
+        watch("windows_doubted", "Of them, heard again with all their silence.", lambda: replicas.windows_doubted)
+        watch("replicas", "Engines that share the model's work.", lambda: replicas.count)
+        watch("replicas_resting", "Of them, those that failed a moment ago.", lambda: replicas.resting)
+        watch("threads", "CPU threads of each replica.", lambda: self.shares.threads)
 
 
 async def _run(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -172,14 +180,13 @@ def open_catalogue(settings: Settings) -> SearchIndex:
     return index
 
 
-def load_transcriber(settings: Settings, decode: Callable[[bytes], Audio]) -> Transcriber:
-    """Load the model and start its engine; `decode` reads clips."""
+def load_replicas(settings: Settings, shares: Shares) -> Replicas:
+    """Load the model and start its engines."""
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
-    # Admission lets no more in than the engine's queue holds: the engine's own bound is never met.
-    compute = choose_compute(
-        checkpoint, settings.precision, threads=settings.threads or None, cache=settings.compiled_code
-    )
-    engine = Engine(checkpoint, compute, max_queue=settings.max_queue, whole_windows=settings.whole_windows)
-    logger.info("model %s loaded in %.1f s: %s", Path(settings.model).name, time.monotonic() - started, compute)
-    return Transcriber(engine, languages=settings.languages, decode=decode)
+    computes = choose_computes(checkpoint, settings.precision, shares, settings.compiled_code)
+    # Admission lets no more in than one engine's queue holds: the engines' own bound is never met.
+    replicas = Replicas(checkpoint, computes, max_queue=settings.max_queue, whole_windows=settings.whole_windows)
+    seconds = time.monotonic() - started
+    logger.info("model %s loaded in %.1f s: %s", Path(settings.model).name, seconds, replicas.compute)
+    return replicas

@@ -41,7 +41,10 @@ class Settings(BaseSettings):
     )
     hub_cache: Path | None = Field(None, description="Where models from the Hugging Face hub are kept.")
     offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads for the model; 0: all that help.")
+    replicas: int = Field(
+        0, ge=0, le=64, description="Engines that share the model's work; 0: one per GPU, or as many as the cores feed."
+    )
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads of each replica; 0: its share of the cores.")
     precision: Precision = Field(
         Precision.AUTO, description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8."
     )

@@ -40,17 +40,16 @@ class _Encoder(Structure):
 
 
 class NativeEncoder(Encoder):
-    """`asr.encoding.Encoder` in int8, its convolutions in `convolutions`; the silence is encoded by the plain network.
+    """`asr.encoding.Encoder` in int8, its convolutions in `convolutions`, with as many threads as PyTorch takes.
 
-    Raises CannotBuild for a model that the library is not made for.
+    The silence is encoded by the plain network. Raises CannotBuild for a model that the library is not made for.
     """
 
-    def __init__(self, encoder: AudioEncoder, library: ctypes.CDLL, threads: int, convolutions: torch.dtype) -> None:
+    def __init__(self, encoder: AudioEncoder, library: ctypes.CDLL, convolutions: torch.dtype) -> None:
         super().__init__(encoder)
         self.precision = "int8"
         self.encoder = _only_convolutions(encoder).to(convolutions)
         self._library = library
-        self._threads = c_int32(threads)
         self._packer = Packer(library)
         self._packed = self._pack(encoder)
 
@@ -58,7 +57,7 @@ class NativeEncoder(Encoder):
         x = x[0].float().contiguous()
         address = c_void_p(x.data_ptr())
         if self._library.encoder_run(
-            byref(self._packed), c_int32(len(x)), address, c_int32(silent_from), self._threads
+            byref(self._packed), c_int32(len(x)), address, c_int32(silent_from), c_int32(torch.get_num_threads())
         ):
             raise MemoryError("there is no memory for the encoder")
         return x

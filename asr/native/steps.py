@@ -1,5 +1,6 @@
 """The decoder's step in int8, by the library that `build` compiles from `decoder.c`. The structures mirror its own."""
 
+import copy
 import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, byref, c_float, c_int32, c_void_p
@@ -73,18 +74,18 @@ class _Choice(Structure):
 
 
 class NativeSteps:
-    """`asr.steps.Stepper` on the CPU; `context` is the most tokens that a sequence may have."""
+    """`asr.steps.Stepper` on the CPU, with as many threads as PyTorch takes where it is called.
+
+    `context` is the most tokens that a sequence may have.
+    """
 
     precision = "int8"
 
-    def __init__(
-        self, decoder: TextDecoder, silence: VirtualSilence, library: ctypes.CDLL, *, context: int, threads: int
-    ) -> None:
+    def __init__(self, decoder: TextDecoder, silence: VirtualSilence, library: ctypes.CDLL, *, context: int) -> None:
         dims = decoder.dims
         if dims.n_text_state != dims.n_text_head * HEAD:
             raise CannotBuild(f"the model's heads are {dims.n_text_state // dims.n_text_head} wide, not {HEAD}")
         self._library = library
-        self._threads = c_int32(threads)
         self._context = context
         self._dims = dims
         self._silence = silence
@@ -93,13 +94,20 @@ class NativeSteps:
         self._hear_silence()
         self._free: list[Tensor] = []
 
+    def with_a_cache_of_its_own(self) -> "NativeSteps":
+        """The same weights, for another thread."""
+        other = copy.copy(self)
+        other._free = []
+        return other
+
     def hear(self, window: EncodedWindow) -> Heard:
         """Its keys and values are panels for all layers and heads."""
         encoded = window.encoded.float().contiguous()
         room = self._dims.n_text_layer * self._dims.n_text_head
         keys, values = (panels(self._library, room, len(encoded)) for _ in range(2))
         addresses = [c_void_p(tensor.data_ptr()) for tensor in (encoded, keys, values)]
-        if self._library.decoder_hear(byref(self._decoder), c_int32(len(encoded)), *addresses, self._threads):
+        threads = c_int32(torch.get_num_threads())
+        if self._library.decoder_hear(byref(self._decoder), c_int32(len(encoded)), *addresses, threads):
             raise MemoryError("there is no memory to hear with")
         return Heard(keys, values, torch.zeros(len(encoded)))
 
@@ -121,7 +129,8 @@ class NativeSteps:
         logits = [torch.empty(vocabulary) if row.wants_logits else None for row in rows]
         packed = (_Row * len(rows))(*map(self._packed_row, rows, logits))
         choices = (_Choice * len(rows))()
-        if self._library.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, self._threads):
+        threads = c_int32(torch.get_num_threads())
+        if self._library.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, threads):
             raise MemoryError("there is no memory for a step of the decoder")
         return [
             Choice(choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own)

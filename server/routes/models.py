@@ -17,8 +17,11 @@ class Model(BaseModel):
     created: int = Field(default=0, description="Always 0; OpenAI's clients expect it.", examples=[0])
     owned_by: str = Field(default="sayseek", examples=["sayseek"])
     compute: str = Field(
-        description="The arithmetic it runs in, and where.", examples=["encoder bfloat16, decoder int8, 2 threads"]
+        description="The arithmetic it runs in, and where.",
+        examples=["2 replicas, each encoder int8, decoder int8, 2 threads"],
     )
+    replicas: int = Field(description="Engines that share the work.", examples=[2])
+    threads: int = Field(description="CPU threads of each of them.", examples=[2])
 
 
 class Models(BaseModel):
@@ -29,5 +32,7 @@ class Models(BaseModel):
 @router.get("", responses=errors(401, 503))
 async def list_models(services: AppServices) -> Models:
     """The model that is served."""
-    transcriber = services.transcriber
-    return Models(data=[Model(id=transcriber.name, compute=str(transcriber.engine.compute))])
+    transcriber, shares = services.transcriber, services.shares
+    compute = str(transcriber.engine.compute)
+    model = Model(id=transcriber.name, compute=compute, replicas=shares.replicas, threads=shares.threads)
+    return Models(data=[model])

@@ -21,7 +21,7 @@ def native(request: pytest.FixtureRequest, tiny_en: Checkpoint) -> Encoder:
     """As processors with and without instructions for bytes and bfloat16 run it."""
     library: ctypes.CDLL = request.getfixturevalue(request.param)
     convolutions = torch.bfloat16 if request.param == "native_library" else torch.float32
-    return NativeEncoder(tiny_en.model.encoder, library, threads=2, convolutions=convolutions)
+    return NativeEncoder(tiny_en.model.encoder, library, convolutions=convolutions)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 10.0, 29.2, 29.36, 29.5, 30.0])

@@ -34,7 +34,7 @@ def test_one_layer_equals_its_arithmetic_spelt_out(
     checkpoint: Checkpoint = request.getfixturevalue(name)
     silence = Encoder(checkpoint.model.encoder).silence
     decoder = with_one_layer(checkpoint.model.decoder)
-    stepper = NativeSteps(decoder, silence, native_library, context=CONTEXT, threads=2)
+    stepper = NativeSteps(decoder, silence, native_library, context=CONTEXT)
     spelt_out = Int8Decoder(decoder)
     tokens = [*checkpoint.tokenizer.prompt("en"), 1396, 1182, 295, 257, 640, 407]
     window = EncodedWindow(silence.encoded.repeat_interleave(4, dim=0))
@@ -50,4 +50,4 @@ def test_heads_of_another_width_cannot_be_built(native_library: ctypes.CDLL) -> 
     dims = ModelDimensions(80, 1500, 64, 2, 1, 51_865, 448, 64, 2, 1)
     model = Whisper.from_tensors(dims, random_reference(dims).state_dict())
     with pytest.raises(CannotBuild, match="32 wide"):
-        NativeSteps(model.decoder, Encoder(model.encoder).silence, native_library, context=CONTEXT, threads=1)
+        NativeSteps(model.decoder, Encoder(model.encoder).silence, native_library, context=CONTEXT)

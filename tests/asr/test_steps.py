@@ -46,9 +46,9 @@ class Bench:
     def torch_steps(self) -> TorchSteps:
         return TorchSteps(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context)
 
-    def native_steps(self, library: ctypes.CDLL, threads: int = 2) -> NativeSteps:
+    def native_steps(self, library: ctypes.CDLL) -> NativeSteps:
         decoder, context = self.checkpoint.model.decoder, self.rules.context
-        return NativeSteps(decoder, self.encoder.silence, library, context=context, threads=threads)
+        return NativeSteps(decoder, self.encoder.silence, library, context=context)
 
     def expected(self, tokens: list[int], window: EncodedWindow) -> Tensor:
         """Logits (n, n_vocab) of the plain network, for which the silence after the clip is spelt out."""
@@ -328,10 +328,12 @@ def test_a_text_may_be_as_long_as_the_context(bench: Bench, stepper: Stepper) ->
 def test_threads_change_nothing(bench: Bench, native_library: ctypes.CDLL) -> None:
     texts = []
     for threads in (1, 2):
-        stepper = bench.native_steps(native_library, threads)
+        torch.set_num_threads(threads)
+        stepper = bench.native_steps(native_library)
         together = [begun(bench, stepper, window) for window in bench.windows[:3]]
         grown(stepper, together, TEXT)
         texts.append(together)
+    torch.set_num_threads(1)
     for one, other in zip(*texts, strict=True):
         for ours, theirs in zip(other.choices, one.choices, strict=True):
             assert_equal(stepper, ours, theirs)

@@ -1,6 +1,7 @@
 """What the API answers, right and wrong, as its contract says."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from asr.audio import Samples
 from server.app import create_app
 from server.settings import Settings
 from tests.asr.recordings import with_sndfile
+from tests.server.conftest import Start
 
 
 def assert_error(response, status: int, code: str, param: str | None = None) -> str:
@@ -172,6 +174,20 @@ def test_operations(client: TestClient, reykjavik: bytes) -> None:
     ):
         assert line in metrics
     assert client.get("/healthz").headers["x-request-id"].startswith("req_")
+
+
+def test_two_replicas_answer_as_one_and_say_so(client: TestClient, start: Start, sample_files: list[Path]) -> None:
+    clips = [file.read_bytes() for file in sample_files[:4]]
+    alone = [ask(client, clip).json()["transcript"] for clip in clips]
+    with start(replicas=2, threads=1) as two, ThreadPoolExecutor(len(clips)) as threads:
+        answers = list(threads.map(lambda clip: ask(two, clip), clips))
+        (model,) = two.get("/v1/models").json()["data"]
+        metrics = two.get("/metrics").text
+    assert [answer.json()["transcript"] for answer in answers] == alone
+    assert (model["replicas"], model["threads"]) == (2, 1)
+    assert model["compute"].startswith("2 replicas, each encoder")
+    for line in ("sayseek_replicas 2.0", "sayseek_replicas_resting 0.0", "sayseek_threads 1.0"):
+        assert line in metrics
 
 
 def test_too_many_documents_are_told_from_a_recording(client: TestClient) -> None:
