@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from asr.threads import share_out
+
 
 @contextmanager
 def served(model: str, threads: int, **settings: str) -> Iterator[str]:
-    """The address of a server that is ready, with one replica of so many threads; `settings` as in SAYSEEK_*."""
+    """The address of a server that is ready, as one with so many cores would be; `settings` as in SAYSEEK_*."""
     program = Path(sys.executable).with_name("sayseek-server")
-    flags = {"model": model, "replicas": "1", "threads": str(threads), "port": "0", "log_level": "warning", **settings}
-    command = [str(program), "serve"]
+    shares = share_out(threads)
+    flags = {"model": model, "replicas": str(shares.replicas), "threads": str(shares.threads), "port": "0", **settings}
+    command = [str(program), "serve", "--log-level", "warning"]
     for name, value in flags.items():
         command += ["--" + name.replace("_", "-"), value]
     # What it compiles is kept where an owner's server keeps it.
