@@ -18,22 +18,33 @@ from asr.native.build import CannotBuild, load_library
 from asr.native.encoder import NativeBlock
 from asr.native.steps import NativeSteps
 from asr.precision import Precision
+from asr.static_steps import StaticSteps, sequence_bytes
 from asr.steps import Stepper
 from asr.torch_steps import TorchSteps
 
 logger = logging.getLogger(__name__)
 
 MOST_USEFUL_THREADS = 8  # for one clip at a time; more only wait for each other
+CPU_SEQUENCES, GPU_SEQUENCES = 64, 256
+GPU_ENCODINGS = 16
+GPU_FRAMES = 64  # by which clips' lengths differ on a GPU, where silence costs little and few lengths make batches
+GPU_SHARE = 0.6  # of the free memory, for sequences; the rest is for what a step and an encoding take
 
 
 @dataclass(frozen=True)
 class Compute:
-    """The parts that an engine runs, on how many CPU threads."""
+    """The parts that an engine runs, on how many CPU threads.
+
+    `sequences` is how many are read at once, over all clips; `encode_at_once` how many windows are encoded together:
+    one on a CPU, which gains nothing from more.
+    """
 
     encoder: Encoder
     stepper: Stepper
     threads: int
     device: torch.device
+    sequences: int = CPU_SEQUENCES
+    encode_at_once: int = 1
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
@@ -43,7 +54,7 @@ class Compute:
     @classmethod
     def plain(cls, checkpoint: Checkpoint, threads: int | None = None) -> "Compute":
         """The network as it is, in float32 on the CPU."""
-        return _in_torch(checkpoint, torch.device("cpu"), torch.float32, threads)
+        return _in_torch(checkpoint, torch.float32, threads)
 
 
 def choose_compute(
@@ -55,30 +66,39 @@ def choose_compute(
 ) -> Compute:
     """The arithmetic that was asked for; `cache` is where compiled code is kept.
 
-    On a CPU the decoder in int8 needs a C compiler: without one AUTO does without it and INT8 raises CannotBuild.
+    A GPU is used where there is one, but for INT8, which only the CPU has. There the decoder in int8 needs a C
+    compiler: without one AUTO does without it and INT8 raises CannotBuild.
     """
-    if torch.cuda.is_available():
-        kind = torch.float32 if precision is Precision.FLOAT32 else torch.bfloat16
-        return _in_torch(checkpoint, torch.device("cuda"), kind, threads)
-    cpu = torch.device("cpu")
+    if torch.cuda.is_available() and precision is not Precision.INT8:
+        kind = best_of_gpu() if precision is Precision.AUTO else getattr(torch, precision)
+        return _on_gpu(checkpoint, torch.device("cuda", torch.cuda.current_device()), kind, threads)
     if precision in (Precision.FLOAT32, Precision.BFLOAT16):
-        return _in_torch(checkpoint, cpu, getattr(torch, precision), threads)
+        return _in_torch(checkpoint, getattr(torch, precision), threads)
     try:
         return _in_int8(checkpoint, threads, cache)
     except CannotBuild as error:
         if precision is Precision.INT8:
             raise
         logger.warning("the decoder runs in PyTorch, several times slower: %s", error)
-        return _in_torch(checkpoint, cpu, best_of_cpu(), threads)
+        return _in_torch(checkpoint, best_of_cpu(), threads)
 
 
-def _in_torch(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, threads: int | None) -> Compute:
-    model = checkpoint.model
-    if (device.type, kind) != ("cpu", torch.float32):
-        model = deepcopy(model).to(device, kind)
+def _in_torch(checkpoint: Checkpoint, kind: torch.dtype, threads: int | None) -> Compute:
+    model = checkpoint.model if kind is torch.float32 else deepcopy(checkpoint.model).to(kind)
     encoder = Encoder(model.encoder)
     stepper = TorchSteps(model.decoder, encoder.silence, context=Rules.of(checkpoint).context)
-    return Compute(encoder, stepper, threads or default_threads(), device)
+    return Compute(encoder, stepper, threads or default_threads(), torch.device("cpu"))
+
+
+def _on_gpu(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, threads: int | None) -> Compute:
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
+    model = deepcopy(checkpoint.model).to(device, kind)
+    encoder, context = Encoder(model.encoder, frames_at_once=GPU_FRAMES), Rules.of(checkpoint).context
+    free, _ = torch.cuda.mem_get_info(device)
+    affordable = int(GPU_SHARE * free) // sequence_bytes(model.decoder, context)
+    sequences = max(1, min(GPU_SEQUENCES, affordable))
+    stepper = StaticSteps(model.decoder, encoder.silence, context=context, places=sequences)
+    return Compute(encoder, stepper, threads or default_threads(), device, sequences, GPU_ENCODINGS)
 
 
 def _in_int8(checkpoint: Checkpoint, threads: int | None, cache: Path | None) -> Compute:
@@ -90,6 +110,10 @@ def _in_int8(checkpoint: Checkpoint, threads: int | None, cache: Path | None) ->
     context = Rules.of(checkpoint).context
     stepper = NativeSteps(model.decoder, encoder.silence, library, context=context, threads=threads)
     return Compute(encoder, stepper, threads, torch.device("cpu"))
+
+
+def best_of_gpu() -> torch.dtype:
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
 
 
 def best_of_cpu() -> torch.dtype:

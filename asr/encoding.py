@@ -11,9 +11,9 @@ it, which is a change of gain, gives every clip the same silence.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -30,7 +30,16 @@ MEL_FRAMES_PER_FRAME = 2
 LOOK_AHEAD = 4  # mel frames beyond its own that the convolutions see
 
 
-Block = Callable[..., Tensor]  # as `EncoderBlock.forward`
+class Block(Protocol):
+    """A layer of the encoder, in arithmetic of its own.
+
+    It takes x, (batch, frames, state), in float32 or in the network's dtype, and may work on it in place; it gives
+    the same shape, in one of the two. `beyond` are keys and values, (batch, heads, frames beyond, head_dim), and the
+    biases of all scores, (frames + frames beyond,): all in the dtype of the network that encoded the silence, whatever
+    x is in. Everything is on the network's device.
+    """
+
+    def __call__(self, x: Tensor, beyond: tuple[Tensor, Tensor, Tensor] | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,10 @@ class SilentPart:
     @property
     def count(self) -> int:
         return len(self.bias)
+
+    def with_frames(self, frames: int) -> Tensor:
+        """The biases with those of so many frames before them, which stand for themselves: (frames + count,)."""
+        return torch.cat((self.bias.new_zeros(frames), self.bias))
 
 
 class VirtualSilence:
@@ -83,45 +96,65 @@ class VirtualSilence:
         kept = len(self.encoded)
         first = min(-(-frame // FRAMES_FOR_ONE), kept)
         weight = math.log(FRAMES_FOR_ONE)
-        return SilentPart(slice(first, kept), torch.full((kept - first,), weight))
+        return SilentPart(slice(first, kept), torch.full((kept - first,), weight, device=self.encoded.device))
 
 
 class Encoder:
-    """Encodes windows one by one, in the arithmetic and on the device of the network that it is given.
+    """Encodes windows, several at once, in the arithmetic and on the device of the network that it is given.
 
-    `blocks` may do the work of the network's own in other arithmetic, `precision`.
+    `blocks` may do the work of the network's own in other arithmetic, `precision`. Encoded clips are multiples of
+    `frames_at_once` long: the greater it is, the more of them are alike, and the more silence is encoded with each.
     """
 
-    def __init__(self, encoder: AudioEncoder, blocks: Sequence[Block] | None = None, precision: str = "") -> None:
+    def __init__(
+        self,
+        encoder: AudioEncoder,
+        blocks: Sequence[Block] | None = None,
+        precision: str = "",
+        frames_at_once: int = FRAMES_FOR_ONE,
+    ) -> None:
         self.encoder = encoder
-        self.blocks: Sequence[Block] = blocks or list(encoder.blocks)
+        self.blocks = blocks or cast(list[Block], list(encoder.blocks))
         self.precision = precision or str(encoder.conv1.weight.dtype).removeprefix("torch.")
         self.silence = VirtualSilence(encoder, self.blocks)
+        self._frames_at_once = frames_at_once
+
+    def frames(self, mel_frames: int) -> int:
+        """How many frames a clip of so many of log-mel is encoded as, whoever it is encoded with."""
+        wanted = -(-mel_frames // MEL_FRAMES_PER_FRAME) + MARGIN
+        return min(-(-wanted // self._frames_at_once) * self._frames_at_once, self.silence.frames)
 
     @torch.inference_mode()
-    def encode_whole(self, mel: Tensor) -> EncodedWindow:
-        """A clip's log-mel (n_mels, mel_frames) as a whole window, as the model was trained."""
-        x = self.encoder.embed(self._ready(padded_to_window(mel)))
+    def encode_whole(self, mels: Sequence[Tensor]) -> list[EncodedWindow]:
+        """Clips' log-mel, each (n_mels, mel_frames), as whole windows, as the model was trained."""
+        x = self.encoder.embed(self._together([padded_to_window(mel) for mel in mels]))
         for block in self.blocks:
             x = block(x)
         return self._encoded(x)
 
     @torch.inference_mode()
-    def encode(self, mel: Tensor) -> EncodedWindow:
-        """A clip's log-mel (n_mels, mel_frames) as its own frames, which know of the silence after them."""
-        wanted = -(-mel.shape[1] // MEL_FRAMES_PER_FRAME) + MARGIN
-        frames = min(-(-wanted // FRAMES_FOR_ONE) * FRAMES_FOR_ONE, self.silence.frames)
-        padding = frames * MEL_FRAMES_PER_FRAME + LOOK_AHEAD - mel.shape[1]
-        shifted = functional.pad(mel - mel.max() + USUAL_PEAK, (0, padding), value=FLOOR)[:, :WINDOW_FRAMES]
-        x = self.encoder.embed(self._ready(shifted))[:, :frames]
+    def encode(self, mels: Sequence[Tensor]) -> list[EncodedWindow]:
+        """Clips' log-mel, each (n_mels, mel_frames), as their own frames, which know of the silence after them.
+
+        The clips must be alike: of equal `frames`.
+        """
+        (frames,) = {self.frames(mel.shape[1]) for mel in mels}
+        x = self.encoder.embed(self._together([_with_silence(mel, frames) for mel in mels]))[:, :frames]
         silent = self.silence.after(frames)
-        bias = torch.cat((torch.zeros(frames), silent.bias)).to(x)
-        for block, keys, values in zip(self.blocks, self.silence.keys, self.silence.values, strict=True):
-            x = block(x, (keys[:, :, silent.part], values[:, :, silent.part], bias))
+        bias = silent.with_frames(frames).to(x)
+        for block, *kept in zip(self.blocks, self.silence.keys, self.silence.values, strict=True):
+            keys, values = (tensor[:, :, silent.part].expand(len(x), -1, -1, -1) for tensor in kept)
+            x = block(x, (keys, values, bias))
         return self._encoded(x)
 
-    def _ready(self, mel: Tensor) -> Tensor:
-        return mel[None].to(self.encoder.conv1.weight)
+    def _together(self, mels: list[Tensor]) -> Tensor:
+        return torch.stack(mels).to(self.encoder.conv1.weight)
 
-    def _encoded(self, x: Tensor) -> EncodedWindow:
-        return EncodedWindow(self.encoder.ln_post(x.to(self.encoder.conv1.weight))[0])
+    def _encoded(self, x: Tensor) -> list[EncodedWindow]:
+        return [EncodedWindow(encoded) for encoded in self.encoder.ln_post(x.to(self.encoder.conv1.weight))]
+
+
+def _with_silence(mel: Tensor, frames: int) -> Tensor:
+    """A clip's log-mel at the usual level, with as much of the silence after it as so many encoded frames see."""
+    padding = frames * MEL_FRAMES_PER_FRAME + LOOK_AHEAD - mel.shape[1]
+    return functional.pad(mel - mel.max() + USUAL_PEAK, (0, padding), value=FLOOR)[:, :WINDOW_FRAMES]
