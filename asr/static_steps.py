@@ -43,31 +43,33 @@ class _Kept:
 class StaticSteps(TorchSteps):
     """`asr.steps.Stepper`, made for up to `places` sequences at once; with more it takes time to make room.
 
-    On a GPU each shape of a step is captured when it is first met. On a CPU the same runs without, for tests.
+    With `graphs` each shape of a step is captured when it is first met, on a GPU. On a CPU the same runs without.
     """
 
-    def __init__(self, decoder: TextDecoder, silence: VirtualSilence, *, context: int, places: int) -> None:
+    def __init__(
+        self, decoder: TextDecoder, silence: VirtualSilence, *, context: int, places: int, graphs: bool = True
+    ) -> None:
         super().__init__(decoder, silence, context=context, places_at_once=places + 1)
         dims = decoder.dims
         longest = _rounded_up(silence.frames, FRAMES_AT_ONCE)
         kept = (dims.n_text_layer, dims.n_text_head, longest, dims.n_text_state // dims.n_text_head)
         self.audios = Slots(self._weight, (kept, kept, (longest,)), places + 1)
         self._kept: dict[Heard, _Kept] = {}
-        for slots in (self._cache, self.audios):
+        for slots in (self.cache, self.audios):
             slots.take()  # PADDING, the first; with it come all the others
         device = self._weight.device
-        self._graphs = CudaGraphs(self._read_numbers, device) if device.type == "cuda" else None
+        self._graphs = CudaGraphs(self._read_numbers, device) if graphs and device.type == "cuda" else None
 
     @property
     def precision(self) -> str:
         return super().precision + (" in CUDA graphs" if self._graphs and self._graphs.work else "")
 
     def begin(self, audio: Heard) -> Past:
-        room = len(self._cache), len(self.audios)
+        room = len(self.cache), len(self.audios)
         kept = self._kept.get(audio) or self._keep(audio)
         past = super().begin(audio)
         kept.pasts += 1
-        if self._graphs and room != (len(self._cache), len(self.audios)):
+        if self._graphs and room != (len(self.cache), len(self.audios)):
             self._graphs.forget()
         return past
 

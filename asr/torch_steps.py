@@ -36,7 +36,7 @@ class TorchSteps:
         self._silence = silence
         self._silent_keys, self._silent_values = self._projected(silence.encoded)
         cached = (dims.n_text_layer, dims.n_text_head, context, dims.n_text_state // dims.n_text_head)
-        self._cache = Slots(self._weight, (cached, cached), places_at_once)
+        self.cache = Slots(self._weight, (cached, cached), places_at_once)
         self._no_mask = torch.zeros(dims.n_vocab, device=self._weight.device)
 
     @property
@@ -52,16 +52,16 @@ class TorchSteps:
         return Heard(keys, values, silent.with_frames(window.frames).to(self._weight))
 
     def begin(self, audio: Heard) -> Past:
-        return Past(self._cache.take(), audio)
+        return Past(self.cache.take(), audio)
 
     def fork(self, past: Past, length: int) -> Past:
         copy = self.begin(past.audio)
-        for cached in self._cache.tensors:
+        for cached in self.cache.tensors:
             cached[copy.place, :, :, :length] = cached[past.place, :, :, :length]
         return copy
 
     def release(self, past: Past) -> None:
-        self._cache.give_back(past.place)
+        self.cache.give_back(past.place)
 
     @torch.inference_mode()
     def step(self, rows: Sequence[Row]) -> list[Choice]:
@@ -78,7 +78,7 @@ class TorchSteps:
 
         `past` is how many positions of the cache are looked at; no row's own may lie beyond.
         """
-        all_keys, all_values = self._cache.tensors
+        all_keys, all_values = self.cache.tensors
         seen = (torch.arange(past, device=positions.device) <= positions[:, None])[:, None, None]
         x = (self.decoder.token_embedding(tokens) + self.decoder.positional_embedding[positions])[:, None]
         for layer, block in enumerate(self._blocks):

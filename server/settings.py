@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for the model; 0: all that help.")
     precision: Precision = Field(
-        Precision.AUTO, description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8."
+        Precision.AUTO,
+        description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8 (CPU only).",
     )
     whole_windows: bool = Field(
         False, description="Encode 30 seconds for every clip, however short, as Whisper was trained: much slower."
