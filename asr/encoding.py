@@ -11,6 +11,7 @@ it, which is a change of gain, gives every clip the same silence.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -68,36 +69,61 @@ class VirtualSilence:
         """The first of the kept frames that stand for the silence from this frame to the window's end."""
         return min(-(-frame // FRAMES_FOR_ONE), self.kept)
 
+    def biases(self, frames: int) -> Tensor:
+        """What is added to attention's scores, for so many frames of a clip and those kept after them, (all,)."""
+        silent = self.encoded.new_full((self.kept - self.after(frames),), SILENT_BIAS)
+        return torch.cat((silent.new_zeros(frames), silent))
+
 
 class Encoder:
-    """Encodes windows one by one, in the arithmetic and on the device of the network that it is given."""
+    """Encodes windows, several at once, in the arithmetic and on the device of the network that it is given.
 
-    def __init__(self, encoder: AudioEncoder) -> None:
+    Encoded clips are multiples of `frames_at_once` long: the greater it is, the more of them are alike, and the more
+    silence is encoded with each.
+    """
+
+    def __init__(self, encoder: AudioEncoder, frames_at_once: int = FRAMES_FOR_ONE) -> None:
         self.encoder = encoder
         self.precision = str(encoder.conv1.weight.dtype).removeprefix("torch.")
         self.silence = VirtualSilence(encoder)
+        self._frames_at_once = frames_at_once
+
+    def frames(self, mel_frames: int) -> int:
+        """How many frames a clip of so many of log-mel is encoded as, whoever it is encoded with."""
+        wanted = -(-mel_frames // MEL_FRAMES_PER_FRAME) + MARGIN
+        return min(-(-wanted // self._frames_at_once) * self._frames_at_once, self.silence.frames)
 
     @torch.inference_mode()
-    def encode_whole(self, mel: Tensor) -> EncodedWindow:
-        """A clip's log-mel (n_mels, mel_frames) as a whole window, as the model was trained."""
-        return EncodedWindow(self._through_blocks(self._embed(padded_to_window(mel)), self.silence.kept))
+    def encode_whole(self, mels: Sequence[Tensor]) -> list[EncodedWindow]:
+        """Clips' log-mel, each (n_mels, mel_frames), as whole windows, as the model was trained."""
+        return self._encoded(self._embed([padded_to_window(mel) for mel in mels]))
 
     @torch.inference_mode()
-    def encode(self, mel: Tensor) -> EncodedWindow:
-        """A clip's log-mel (n_mels, mel_frames) as its own frames, which know of the silence after them."""
-        wanted = -(-mel.shape[1] // MEL_FRAMES_PER_FRAME) + MARGIN
-        frames = min(-(-wanted // FRAMES_FOR_ONE) * FRAMES_FOR_ONE, self.silence.frames)
-        padding = frames * MEL_FRAMES_PER_FRAME + LOOK_AHEAD - mel.shape[1]
-        shifted = functional.pad(mel - mel.max() + USUAL_PEAK, (0, padding), value=FLOOR)[:, :WINDOW_FRAMES]
-        return EncodedWindow(self._through_blocks(self._embed(shifted)[:, :frames], self.silence.after(frames)))
+    def encode(self, mels: Sequence[Tensor]) -> list[EncodedWindow]:
+        """Clips' log-mel, each (n_mels, mel_frames), as their own frames, which know of the silence after them.
 
-    def _embed(self, mel: Tensor) -> Tensor:
-        return self.encoder.embed(mel[None].to(self.encoder.conv1.weight))
+        The clips must be alike: of equal `frames`.
+        """
+        (frames,) = {self.frames(mel.shape[1]) for mel in mels}
+        return self._encoded(self._embed([_with_silence(mel, frames) for mel in mels])[:, :frames])
 
-    def _through_blocks(self, x: Tensor, silent_from: int) -> Tensor:
-        """Embedded frames (1, frames, state), before the kept silence from a frame on → (frames, n_audio_state)."""
-        own, silent = torch.zeros(x.shape[1]), torch.full((self.silence.kept - silent_from,), SILENT_BIAS)
-        bias = torch.cat((own, silent)).to(x)
-        for block, keys, values in zip(self.encoder.blocks, self.silence.keys, self.silence.values, strict=True):
-            x = block(x, (keys[:, :, silent_from:], values[:, :, silent_from:], bias))
-        return cast(Tensor, self.encoder.ln_post(x))[0]
+    def _embed(self, mels: list[Tensor]) -> Tensor:
+        return self.encoder.embed(torch.stack(mels).to(self.encoder.conv1.weight))
+
+    def _encoded(self, x: Tensor) -> list[EncodedWindow]:
+        return [EncodedWindow(encoded) for encoded in self._through_blocks(x)]
+
+    def _through_blocks(self, x: Tensor) -> Tensor:
+        """Embedded frames (batch, frames, state), after which silence follows → (batch, frames, n_audio_state)."""
+        silence, frames = self.silence, x.shape[1]
+        silent_from, bias = silence.after(frames), silence.biases(frames)
+        for block, *kept in zip(self.encoder.blocks, silence.keys, silence.values, strict=True):
+            keys, values = (tensor[:, :, silent_from:].expand(len(x), -1, -1, -1) for tensor in kept)
+            x = block(x, (keys, values, bias) if silent_from < silence.kept else None)
+        return cast(Tensor, self.encoder.ln_post(x))
+
+
+def _with_silence(mel: Tensor, frames: int) -> Tensor:
+    """A clip's log-mel at the usual level, with as much of the silence after it as so many encoded frames see."""
+    padding = frames * MEL_FRAMES_PER_FRAME + LOOK_AHEAD - mel.shape[1]
+    return functional.pad(mel - mel.max() + USUAL_PEAK, (0, padding), value=FLOOR)[:, :WINDOW_FRAMES]

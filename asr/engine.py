@@ -1,7 +1,8 @@
 """The engine: one thread owns the model and works on many clips at once.
 
 A turn is schedule → run → postprocess. A clip joins between two steps of the decoder, as soon as its window has been
-encoded, and leaves in the step in which it ends, fails or is cancelled.
+encoded, and leaves in the step in which it ends, fails or is cancelled. Between turns a clip is among those that the
+scheduler has reading if, and only if, its window has a decoding.
 """
 
 import logging
@@ -17,15 +18,15 @@ from asr.audio import Samples
 from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
-from asr.errors import EngineBusy, EngineClosed
-from asr.features import log_mel_spectrogram
+from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
+from asr.features import frame_count, log_mel_spectrogram
 from asr.invention import is_doubtful
 from asr.scheduler import Scheduler, Turn
+from asr.steps import Heard
 
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 10.0  # that the turn in which everything is cancelled may take
-MAX_SEQUENCES = 64  # read at once, over all clips
 
 
 @dataclass(frozen=True)
@@ -36,30 +37,53 @@ class DecodedClip:
     queue_seconds: float
 
 
+@dataclass
+class Hearing:
+    """One window on its way through the engine, first as its own frames and, if that is doubted, as a whole window.
+
+    `samples` are at 16 kHz, `frames` how many they are encoded as; None for a whole window. The seconds are those of
+    both hearings. It has a `decoding` while it is being read.
+    """
+
+    samples: Samples
+    frames: int | None
+    decoding: WindowDecoding | None = None
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    encoded_at: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        return self.frames is None
+
+
 @dataclass(eq=False)
 class Job:
-    """One clip's whole state in the engine; `windows` are samples at 16 kHz, at most 30 s each."""
+    """One clip's whole state in the engine; `windows` are samples at 16 kHz, at most 30 s each.
+
+    `hearing` is the window whose turn it is, which comes after those `decoded`.
+    """
 
     windows: Sequence[Samples]
     options: DecodingOptions
+    hearing: Hearing
     future: "Future[DecodedClip]" = field(default_factory=Future)
     submitted: float = field(default_factory=time.monotonic)
     queue_seconds: float | None = None
     decoded: list[DecodedWindow] = field(default_factory=list)
-    decoding: WindowDecoding | None = None
-    whole: bool = False  # whether the current window is encoded with all of its silence
-    encode_seconds: float = 0.0  # for the current window, over all its hearings
-    decode_seconds: float = 0.0
-    encoded_at: float = 0.0
 
     @property
     def seats(self) -> int:
         return 1 + self.options.alternatives
 
     @property
-    def window(self) -> Samples:
-        """The one whose turn it is."""
-        return self.windows[len(self.decoded)]
+    def kind(self) -> int | None:
+        """Windows that are encoded as equally many frames may be so together."""
+        return self.hearing.frames
+
+    @property
+    def finished(self) -> bool:
+        return len(self.decoded) == len(self.windows)
 
 
 class Engine:
@@ -89,7 +113,7 @@ class Engine:
         self.windows_heard = 0
         self.windows_doubted = 0  # and heard a second time, whole
         self._rules = Rules.of(checkpoint, self.compute.device)
-        self._scheduler: Scheduler[Job] = Scheduler(MAX_SEQUENCES)
+        self._scheduler: Scheduler[Job] = Scheduler(self.compute.sequences, self.compute.encode_at_once)
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sayseek-engine", daemon=True)
@@ -113,7 +137,7 @@ class Engine:
 
         Raises EngineBusy when the queue is full and EngineClosed after `close`.
         """
-        job = Job(windows, options, whole=self.whole_windows)
+        job = Job(windows, options, self._hearing(windows[0]))
         with self._changed:
             if self._closed:
                 raise EngineClosed("The server is shutting down. Try again in a moment.")
@@ -148,13 +172,15 @@ class Engine:
                 self._scheduler.remove(job)
 
     def _run(self) -> None:
+        if self.compute.device.type == "cuda":
+            torch.cuda.set_device(self.compute.device)  # of this thread: graphs and streams belong to one
         with torch.inference_mode():
             while (turn := self._next_turn()) is not None:
                 started = time.monotonic()
                 torch.set_num_threads(self._threads())
                 if turn.encode:
                     self._encode(turn.encode)
-                self._read([job for job in turn.read if job.decoding])
+                self._read([job for job in turn.read if job.hearing.decoding])  # without those that failed just now
                 self.busy_seconds += time.monotonic() - started
 
     def _next_turn(self) -> Turn[Job] | None:
@@ -166,24 +192,52 @@ class Engine:
             self._changed.wait_for(lambda: self._scheduler.has_work or self._closed)
             return self._scheduler.next_turn() if self._scheduler.has_work else None
 
-    def _encode(self, job: Job) -> None:
-        """Encode the job's window; it is read from the next step on."""
+    def _hearing(self, samples: Samples) -> Hearing:
+        whole = self.whole_windows
+        return Hearing(samples, None if whole else self.compute.encoder.frames(frame_count(len(samples))))
+
+    def _encode(self, jobs: Sequence[Job]) -> None:
+        """Encode the windows of jobs of one kind; they are read from the next step on."""
         started = time.monotonic()
-        if job.queue_seconds is None:
-            job.queue_seconds = started - job.submitted
-        encoder, stepper = self.compute.encoder, self.compute.stepper
+        for job in jobs:
+            if job.queue_seconds is None:
+                job.queue_seconds = started - job.submitted
         try:
-            mel = log_mel_spectrogram(job.window, self.checkpoint.model.dims.n_mels)
-            window = encoder.encode_whole(mel) if job.whole else encoder.encode(mel)
-            job.decoding = WindowDecoding(stepper, stepper.hear(window), self._rules, job.options)
+            audios = self._heard([job.hearing for job in jobs])
+        except Exception as error:
+            self._fail_encoding(jobs, error)
+            return
+        for job, audio in zip(jobs, audios, strict=True):
+            self._begin(job, audio)
+            job.hearing.encoded_at = time.monotonic()
+            job.hearing.encode_seconds += job.hearing.encoded_at - started
+
+    def _begin(self, job: Job, audio: Heard) -> None:
+        try:
+            job.hearing.decoding = WindowDecoding(self.compute.stepper, audio, self._rules, job.options)
         except Exception as error:
             self._fail([job], error)
-        job.encoded_at = time.monotonic()
-        job.encode_seconds += job.encoded_at - started
+
+    def _heard(self, hearings: Sequence[Hearing]) -> list[Heard]:
+        """Windows of one kind, as the decoder looks at them."""
+        n_mels, device = self.checkpoint.model.dims.n_mels, self.compute.device
+        mels = [log_mel_spectrogram(hearing.samples, n_mels, device) for hearing in hearings]
+        encoder = self.compute.encoder
+        windows = encoder.encode_whole(mels) if hearings[0].whole else encoder.encode(mels)
+        return [self.compute.stepper.hear(window) for window in windows]
+
+    def _fail_encoding(self, jobs: Sequence[Job], error: Exception) -> None:
+        """Those that cannot be encoded together are encoded one by one: only what is at fault itself fails."""
+        if len(jobs) == 1:
+            self._fail(jobs, error)
+            return
+        logger.warning("%d windows are encoded one by one: %s", len(jobs), error)
+        for job in jobs:
+            self._encode([job])
 
     def _read(self, jobs: Sequence[Job]) -> None:
         """Read all jobs' windows one step further, and answer those that have come to their end."""
-        decodings = [job.decoding for job in jobs if job.decoding]
+        decodings = [job.hearing.decoding for job in jobs if job.hearing.decoding]
         if not decodings:
             return
         try:
@@ -203,36 +257,46 @@ class Engine:
 
     def _finish_window(self, job: Job, window: DecodedWindow) -> None:
         """Give up the window's seats; then hear it again if need be, go on to the next, or answer."""
-        doubted = not job.whole and is_doubtful(window)
+        doubted = not job.hearing.whole and is_doubtful(window)
         with self._changed:
             self._leave(job)
-            job.decode_seconds += time.monotonic() - job.encoded_at
+            job.hearing.decode_seconds += time.monotonic() - job.hearing.encoded_at
             if doubted:
-                job.whole = True
-                self.windows_doubted += 1
-                self._scheduler.add_first(job)
-                return
-            self.windows_heard += 1
-            job.decoded.append(replace(window, encode_seconds=job.encode_seconds, decode_seconds=job.decode_seconds))
-            job.whole, job.encode_seconds, job.decode_seconds = self.whole_windows, 0.0, 0.0
-            if len(job.decoded) < len(job.windows):
-                self._scheduler.add(job)
-                return
-        _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0))
+                self._hear_again(job)
+            else:
+                self._keep(job, window)
+        if job.finished:
+            _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0))
+
+    def _hear_again(self, job: Job) -> None:
+        job.hearing.frames = None
+        self.windows_doubted += 1
+        self._scheduler.add_first(job)
+
+    def _keep(self, job: Job, window: DecodedWindow) -> None:
+        """Take down what a window says, and queue for the next."""
+        self.windows_heard += 1
+        spent = job.hearing
+        job.decoded.append(replace(window, encode_seconds=spent.encode_seconds, decode_seconds=spent.decode_seconds))
+        if not job.finished:
+            job.hearing = self._hearing(job.windows[len(job.decoded)])
+            self._scheduler.add(job)
 
     def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
-        logger.exception("recognition failed")
+        logger.error("recognition failed", exc_info=error)
         for job in jobs:
             with self._changed:
                 self._leave(job)
-            _resolve(job.future, error)
+            failure = RecognitionFailed(f"The model failed: {error}")  # each its own: whoever raises one marks it
+            failure.__cause__ = error
+            _resolve(job.future, failure)
 
     def _leave(self, job: Job) -> None:
         """Free all that a job holds."""
         self._scheduler.remove(job)
-        if job.decoding:
+        if decoding := job.hearing.decoding:
             self.hearings += 1
-            decoding, job.decoding = job.decoding, None
+            job.hearing.decoding = None
             decoding.close()
 
 

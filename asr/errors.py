@@ -27,3 +27,7 @@ class EngineBusy(AsrError):
 
 class EngineClosed(AsrError):
     """The engine is shutting down and takes no more work."""
+
+
+class RecognitionFailed(AsrError):
+    """The model failed on a clip; what it raised is the cause."""

@@ -57,7 +57,14 @@ class MultiHeadAttention(nn.Module):
 
         `mask` is True where it may look, or is added to the scores.
         """
-        attended = attention(self._split(self.query(x)), keys, values, mask)
+        return self.joined(attention(self.queries(x), keys, values, mask))
+
+    def queries(self, x: Tensor) -> Tensor:
+        """(batch, n, state) → (batch, heads, n, head_dim)."""
+        return self._split(self.query(x))
+
+    def joined(self, attended: Tensor) -> Tensor:
+        """What every head attended to, (batch, heads, n, head_dim) → (batch, n, state)."""
         return cast(Tensor, self.out(attended.transpose(1, 2).flatten(start_dim=2)))
 
     def _split(self, x: Tensor) -> Tensor:

@@ -1,11 +1,16 @@
-"""Whose turn it is: which clip's window is encoded next, and which are read on. It touches no tensor.
+"""Whose turn it is: which clips' windows are encoded next, and which are read on. It touches no tensor.
 
 Clips are taken in the order in which they came, one window at a time: a long recording goes to the back of the queue
 after each of its windows. A window holds seats, one for each sequence that it may read, from its encoding to its end.
 Between two encodings those that are being read go on for a few steps, so that newcomers never hold them up for long.
+
+The first in the queue is always the next to be encoded, and decides of what kind those are that are encoded with it:
+others of its kind that wait behind it may join, past those of another kind, as long as there are seats and room in the
+batch. Where the first finds no seats nobody is encoded, so that nobody is overtaken for ever.
 """
 
 from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -13,10 +18,16 @@ STEPS_BETWEEN_ENCODINGS = 4
 
 
 class Seated(Protocol):
-    """What is scheduled: something that takes `seats` while it is being read."""
+    """What is scheduled: something that takes `seats` while it is being read.
+
+    Windows of an equal `kind` may be encoded together.
+    """
 
     @property
     def seats(self) -> int: ...
+
+    @property
+    def kind(self) -> Hashable: ...
 
 
 T = TypeVar("T", bound=Seated)
@@ -24,17 +35,21 @@ T = TypeVar("T", bound=Seated)
 
 @dataclass(frozen=True)
 class Turn(Generic[T]):
-    """What the engine does next: encode one window, if any, then read all of these a step further."""
+    """What the engine does next: encode windows of one kind, if any, then read all of these a step further."""
 
-    encode: T | None
+    encode: tuple[T, ...]
     read: tuple[T, ...]
 
 
 class Scheduler(Generic[T]):
-    """The queue and who has left it. `seats` is how many sequences may be read at once."""
+    """The queue and who has left it.
 
-    def __init__(self, seats: int) -> None:
+    `seats` is how many sequences may be read at once, `encode_at_once` how many windows are encoded together at most.
+    """
+
+    def __init__(self, seats: int, encode_at_once: int = 1) -> None:
         self.seats = seats
+        self.encode_at_once = encode_at_once
         self.waiting: deque[T] = deque()
         self.reading: list[T] = []
         self._steps_since_encoding = STEPS_BETWEEN_ENCODINGS
@@ -59,17 +74,28 @@ class Scheduler(Generic[T]):
             self.reading.remove(item)
 
     def next_turn(self) -> Turn[T]:
-        """Decide the next turn; what is to be encoded takes its seats."""
-        encode = None
-        if self.waiting and self._may_encode(self.waiting[0]):
-            encode = self.waiting.popleft()
-            self.reading.append(encode)
+        """Decide the next turn; those that are to be encoded take their seats."""
+        encode: list[T] = []
+        if self._may_encode():
+            encode.append(self._seated(self.waiting[0]))
+            for item in list(self.waiting):
+                if len(encode) < self.encode_at_once and item.kind == encode[0].kind and item.seats <= self._free:
+                    encode.append(self._seated(item))
             self._steps_since_encoding = 0
         self._steps_since_encoding += 1
-        return Turn(encode, tuple(self.reading))
+        return Turn(tuple(encode), tuple(self.reading))
 
-    def _may_encode(self, item: T) -> bool:
-        if not self.reading:
-            return True
-        free = self.seats - sum(reading.seats for reading in self.reading)
-        return item.seats <= free and self._steps_since_encoding >= STEPS_BETWEEN_ENCODINGS
+    @property
+    def _free(self) -> int:
+        return self.seats - sum(item.seats for item in self.reading)
+
+    def _may_encode(self) -> bool:
+        """Whether it is time and the first in the queue finds seats; one that needs more than there are goes alone."""
+        if not self.waiting or not self.reading:
+            return bool(self.waiting)
+        return self.waiting[0].seats <= self._free and self._steps_since_encoding >= STEPS_BETWEEN_ENCODINGS
+
+    def _seated(self, item: T) -> T:
+        self.waiting.remove(item)
+        self.reading.append(item)
+        return item

@@ -1,31 +1,43 @@
-"""The decoder's step in PyTorch: on any device, in the arithmetic of the network it is given."""
+"""The decoder's step in PyTorch: on any device, in the arithmetic of the network it is given.
 
-from collections.abc import Sequence
+A step is as large as its rows, and rows about the same audio look at it together: nothing is copied or padded. That
+serves a CPU; `asr.static_steps` is for a GPU.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from asr.encoding import SILENT_BIAS, EncodedWindow, VirtualSilence
-from asr.model import DecoderBlock, TextDecoder
-from asr.steps import FORBIDDEN, Choice, Heard, Past, Row
+from asr.encoding import EncodedWindow, VirtualSilence
+from asr.model import DecoderBlock, TextDecoder, attention
+from asr.slots import Slots
+from asr.steps import Choice, Heard, Past, Row
 
 PLACES_AT_ONCE = 8  # by which the cache grows
+
+Listen = Callable[[int, Tensor], Tensor]
+"""A layer's number and its queries, (rows, heads, 1, head_dim) → what they attend to in the audio, of that shape."""
 
 
 class TorchSteps:
     """`asr.steps.Stepper`; `context` is the most tokens that a sequence may have."""
 
-    def __init__(self, decoder: TextDecoder, silence: VirtualSilence, *, context: int) -> None:
+    def __init__(
+        self, decoder: TextDecoder, silence: VirtualSilence, *, context: int, places_at_once: int = PLACES_AT_ONCE
+    ) -> None:
+        dims = decoder.dims
         self.decoder = decoder
-        self._context = context
+        self.context = context
         self._blocks = cast(list[DecoderBlock], list(decoder.blocks))
         self._silence = silence
         self._silent_keys, self._silent_values = self._projected(silence.encoded)
-        self._free: list[int] = []
-        self._keys, self._values = self._room(0), self._room(0)
-        self._together: tuple[tuple[Heard, ...], Heard] | None = None
+        cached = (dims.n_text_layer, dims.n_text_head, context, dims.n_text_state // dims.n_text_head)
+        self.cache = Slots(self._weight, (cached, cached), places_at_once)
+        self._no_mask = torch.zeros(dims.n_vocab, device=self._weight.device)
 
     @property
     def precision(self) -> str:
@@ -37,86 +49,60 @@ class TorchSteps:
         silent_from = self._silence.after(window.frames)
         keys = torch.cat((keys, self._silent_keys[:, :, silent_from:]), dim=2)
         values = torch.cat((values, self._silent_values[:, :, silent_from:]), dim=2)
-        bias = self._weight.new_zeros(keys.shape[2])
-        bias[window.frames :] = SILENT_BIAS
-        return Heard(keys, values, bias)
+        return Heard(keys, values, self._silence.biases(window.frames).to(self._weight))
 
     def begin(self, audio: Heard) -> Past:
-        if not self._free:
-            places = self._keys.shape[1]
-            keys = torch.cat((self._keys, self._room(PLACES_AT_ONCE)), dim=1)
-            values = torch.cat((self._values, self._room(PLACES_AT_ONCE)), dim=1)
-            # Only now: where memory runs out, no place is given that does not exist.
-            self._keys, self._values = keys, values
-            self._free = list(reversed(range(places, places + PLACES_AT_ONCE)))
-        return Past(self._free.pop(), audio)
+        return Past(self.cache.take(), audio)
 
     def fork(self, past: Past, length: int) -> Past:
         copy = self.begin(past.audio)
-        for cache in (self._keys, self._values):
-            cache[:, copy.place, :, :length] = cache[:, past.place, :, :length]
+        for cached in self.cache.tensors:
+            cached[copy.place, :, :, :length] = cached[past.place, :, :, :length]
         return copy
 
     def release(self, past: Past) -> None:
-        self._free.append(past.place)
+        self.cache.give_back(past.place)
 
     @torch.inference_mode()
     def step(self, rows: Sequence[Row]) -> list[Choice]:
-        device = self._weight.device
-        tokens = torch.tensor([row.token for row in rows], device=device)
-        positions = torch.tensor([row.position for row in rows], device=device)
-        places = torch.tensor([row.past.place for row in rows], device=device)
-        end = max(row.position for row in rows) + 1
-        seen = (torch.arange(end, device=device) <= positions[:, None])[:, None, None]
-        heard = self._side_by_side(tuple(row.past.audio for row in rows))
+        return self._choices(rows, self._logits(rows).float())
+
+    def _logits(self, rows: Sequence[Row]) -> Tensor:
+        """What follows each row, (rows, n_vocab)."""
+        numbers = torch.tensor([[row.token, row.position, row.past.place] for row in rows], device=self._weight.device)
+        tokens, positions, places = numbers.T
+        return self._read(tokens, positions, places, max(row.position for row in rows) + 1, _each_to_its_own(rows))
+
+    def _read(self, tokens: Tensor, positions: Tensor, places: Tensor, past: int, listen: Listen) -> Tensor:
+        """Read a token for each row at its position in its place of the cache, all (rows,): logits (rows, n_vocab).
+
+        `past` is how many positions of the cache are looked at; no row's own may lie beyond.
+        """
+        all_keys, all_values = self.cache.tensors
+        seen = (torch.arange(past, device=positions.device) <= positions[:, None])[:, None, None]
         x = (self.decoder.token_embedding(tokens) + self.decoder.positional_embedding[positions])[:, None]
         for layer, block in enumerate(self._blocks):
             normed = block.attn_ln(x)
             keys, values = block.attn.keys_values(normed)
-            self._keys[layer, places, :, positions] = keys[:, :, 0]
-            self._values[layer, places, :, positions] = values[:, :, 0]
-            x = x + block.attn(normed, self._keys[layer, places, :, :end], self._values[layer, places, :, :end], seen)
-            x = x + block.cross_attn(
-                block.cross_attn_ln(x),
-                heard.keys[:, layer].expand(len(rows), -1, -1, -1),
-                heard.values[:, layer].expand(len(rows), -1, -1, -1),
-                heard.bias[:, None, None],
-            )
+            all_keys[places, layer, :, positions] = keys[:, :, 0]
+            all_values[places, layer, :, positions] = values[:, :, 0]
+            x = x + block.attn(normed, all_keys[places, layer, :, :past], all_values[places, layer, :, :past], seen)
+            queries = block.cross_attn.queries(block.cross_attn_ln(x))
+            x = x + block.cross_attn.joined(listen(layer, queries))
             x = x + block.mlp(block.mlp_ln(x))
-        return self._choices(rows, self.decoder.ln(x[:, 0]))
+        return functional.linear(self.decoder.ln(x[:, 0]), self._weight)
 
-    def _choices(self, rows: Sequence[Row], x: Tensor) -> list[Choice]:
-        """For rows that end in x, (rows, state)."""
-        logits = functional.linear(x, self._weight).float()
-        masks = [logits.new_zeros(()) if row.mask is None else row.mask for row in rows]
-        masked = torch.stack([own + mask for own, mask in zip(logits, masks, strict=True)])
-        logprobs, tokens = masked.log_softmax(dim=-1).topk(2)
+    def _choices(self, rows: Sequence[Row], logits: Tensor) -> list[Choice]:
+        """For rows with these logits, (rows, n_vocab). What is chosen leaves the device in one transfer."""
+        masks = torch.stack([self._no_mask if row.mask is None else row.mask for row in rows])
+        logprobs, tokens = (logits + masks).log_softmax(dim=-1).topk(2)
+        likeliest = torch.cat((tokens.float(), logprobs), dim=1).tolist()  # float32 holds a token's number exactly
+        wanted = [i for i, row in enumerate(rows) if row.wants_logits]
+        kept = dict(zip(wanted, logits[wanted].cpu(), strict=True)) if wanted else {}
         return [
-            Choice(token, logprob, runner_up, runner_up_logprob, own.cpu() if row.wants_logits else None)
-            for row, own, (token, runner_up), (logprob, runner_up_logprob) in zip(
-                rows, logits, tokens.tolist(), logprobs.tolist(), strict=True
-            )
+            Choice(int(token), logprob, int(runner_up), runner_up_logprob, kept.get(i))
+            for i, (token, runner_up, logprob, runner_up_logprob) in enumerate(likeliest)
         ]
-
-    def _side_by_side(self, audios: tuple[Heard, ...]) -> Heard:
-        """The audio of every row, with a dimension more before all others; one stands for all where it is the same.
-
-        Rows stay together for many steps: what was laid side by side for the step before is kept.
-        """
-        if len(set(audios)) == 1:
-            audios = audios[:1]
-        if self._together is None or self._together[0] != audios:
-            self._together = None  # frees it before the next is made
-            length = max(audio.length for audio in audios)
-            self._together = (
-                audios,
-                Heard(
-                    torch.stack([_padded(audio.keys, length) for audio in audios]),
-                    torch.stack([_padded(audio.values, length) for audio in audios]),
-                    torch.stack([functional.pad(a.bias, (0, length - a.length), value=FORBIDDEN) for a in audios]),
-                ),
-            )
-        return self._together[1]
 
     @property
     def _weight(self) -> Tensor:
@@ -128,11 +114,16 @@ class TorchSteps:
         pairs = [block.cross_attn.keys_values(x) for block in self._blocks]
         return torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs])
 
-    def _room(self, places: int) -> Tensor:
-        dims = self.decoder.dims
-        head_dim = dims.n_text_state // dims.n_text_head
-        return self._weight.new_zeros(dims.n_text_layer, places, dims.n_text_head, self._context, head_dim)
 
+def _each_to_its_own(rows: Sequence[Row]) -> Listen:
+    groups = [(audio, len(list(own))) for audio, own in groupby(rows, key=lambda row: row.past.audio)]
+    sizes = [size for _, size in groups]
 
-def _padded(tensor: Tensor, length: int) -> Tensor:
-    return functional.pad(tensor, (0, 0, 0, length - tensor.shape[2]))
+    def listen(layer: int, queries: Tensor) -> Tensor:
+        attended = [
+            attention(own, audio.keys[layer, None], audio.values[layer, None], audio.bias[None, None, None])
+            for own, (audio, _) in zip(torch.split(queries.transpose(0, 2), sizes, dim=2), groups, strict=True)
+        ]
+        return torch.cat(attended, dim=2).transpose(0, 2)
+
+    return listen

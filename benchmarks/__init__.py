@@ -2,5 +2,6 @@
 
 `startup` times a start and weighs the process, `responsiveness` looks at /healthz under load, `malformed` throws
 damaged uploads at a server. `latency` and `throughput` compare with faster-whisper, `breakdown` says where the time
-goes, and `peer` transcribes a manifest with faster-whisper, to be scored by `sayseek-server evaluate`.
+goes, `device` how fast the engine is on a GPU, and `peer` transcribes a manifest with faster-whisper, to be scored by
+`sayseek-server evaluate`.
 """

@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of each replica; 0: its share of the cores.")
     precision: Precision = Field(
-        Precision.AUTO, description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8."
+        Precision.AUTO,
+        description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8 (CPU only).",
     )
     whole_windows: bool = Field(
         False, description="Encode 30 seconds for every clip, however short, as Whisper was trained: much slower."

@@ -53,13 +53,13 @@ class NativeEncoder(Encoder):
         self._packer = Packer(library)
         self._packed = self._pack(encoder)
 
-    def _through_blocks(self, x: Tensor, silent_from: int) -> Tensor:
-        x = x[0].float().contiguous()
-        address = c_void_p(x.data_ptr())
-        if self._library.encoder_run(
-            byref(self._packed), c_int32(len(x)), address, c_int32(silent_from), c_int32(torch.get_num_threads())
-        ):
-            raise MemoryError("there is no memory for the encoder")
+    def _through_blocks(self, x: Tensor) -> Tensor:
+        x = x.float().contiguous()
+        frames, silent_from = c_int32(x.shape[1]), c_int32(self.silence.after(x.shape[1]))
+        threads = c_int32(torch.get_num_threads())
+        for clip in x:
+            if self._library.encoder_run(byref(self._packed), frames, c_void_p(clip.data_ptr()), silent_from, threads):
+                raise MemoryError("there is no memory for the encoder")
         return x
 
     def _pack(self, encoder: AudioEncoder) -> _Encoder:

@@ -9,7 +9,7 @@ from asr.audio import Samples
 from asr.checkpoints import Checkpoint
 from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
 from asr.engine import Engine
-from asr.errors import UnknownLanguage
+from asr.errors import RecognitionFailed
 from asr.features import log_mel_spectrogram, padded_to_window
 from tests.asr.reference import reference_model
 from tests.asr.scripted import (
@@ -59,7 +59,7 @@ def test_the_language_is_found_among_those_named(base: Checkpoint, speech: Sampl
         assert found.best.tokens == named.best.tokens
         assert found.no_speech_probability == pytest.approx(named.no_speech_probability, abs=1e-3)
         assert heard(engine, speech, DecodingOptions(languages=("de",))).language == "de"
-        with pytest.raises(UnknownLanguage, match="xx"):
+        with pytest.raises(RecognitionFailed, match="xx"):
             heard(engine, speech, DecodingOptions("xx"))
 
 

@@ -8,6 +8,7 @@ import torch
 
 from asr.audio import SAMPLE_RATE, Samples
 from asr.checkpoints import Checkpoint
+from asr.compute import GPU_FRAMES
 from asr.decoding import DecodedWindow, DecodingOptions
 from asr.encoding import FRAMES_FOR_ONE, MARGIN, SILENT_BIAS, USUAL_PEAK, Encoder, VirtualSilence
 from asr.engine import Engine
@@ -42,14 +43,14 @@ def heard(checkpoint: Checkpoint, clips: list[Samples], *, whole_windows: bool =
 @torch.inference_mode()
 def test_a_whole_window_is_what_the_network_makes_of_it(encoder: Encoder, speech: Samples) -> None:
     mel = log_mel_spectrogram(speech, N_MELS)
-    window = encoder.encode_whole(mel)
+    window = encoder.encode_whole([mel])[0]
     assert window.frames == 1500
     assert torch.equal(window.encoded, encoder.encoder(padded_to_window(mel)[None])[0])
 
 
 @pytest.mark.parametrize("mel_frames", [1, 2, 7, 8, 9, 300, 2900, 2935, 2936, 2937, 2999, 3000])
 def test_a_clip_gives_its_own_frames_and_a_margin(encoder: Encoder, mel_frames: int) -> None:
-    window = encoder.encode(torch.randn(N_MELS, mel_frames, generator=torch.Generator().manual_seed(mel_frames)))
+    (window,) = encoder.encode([torch.randn(N_MELS, mel_frames, generator=torch.Generator().manual_seed(mel_frames))])
     own = -(-mel_frames // 2)
     assert window.encoded.shape == (window.frames, 384)
     assert window.frames % FRAMES_FOR_ONE == 0
@@ -61,7 +62,7 @@ def test_a_clip_gives_its_own_frames_and_a_margin(encoder: Encoder, mel_frames: 
 def test_a_clip_that_fills_the_window_is_encoded_whole(encoder: Encoder, speech: Samples) -> None:
     """No silence is left to stand for: but for the level, it is the plain encoder's work."""
     mel = log_mel_spectrogram(np.resize(speech, 30 * SAMPLE_RATE), N_MELS)
-    window = encoder.encode(mel)
+    (window,) = encoder.encode([mel])
     assert window.frames == 1500
     shifted = mel - mel.max() + USUAL_PEAK
     torch.testing.assert_close(window.encoded, encoder.encoder(shifted[None])[0], atol=1e-3, rtol=0)
@@ -94,11 +95,33 @@ def test_a_clips_own_frames_say_what_its_whole_window_says(checkpoint: Checkpoin
         assert ours.no_speech_probability < MAX_NO_SPEECH_PROBABILITY
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_clips_together_are_encoded_as_each_alone(checkpoint: Checkpoint, clips: list[Samples], whole: bool) -> None:
+    """In float32 bit for bit where one was tried; other machines may add up in another order."""
+    encoder = Encoder(checkpoint.model.encoder, frames_at_once=GPU_FRAMES)
+    encode = encoder.encode_whole if whole else encoder.encode
+    mels = [log_mel_spectrogram(clip, N_MELS) for clip in clips]
+    alike = [mel for mel in mels if whole or encoder.frames(mel.shape[1]) == 192]
+    assert len({mel.shape[1] for mel in alike}) > 4
+    for together, mel in zip(encode(alike), alike, strict=True):
+        torch.testing.assert_close(together.encoded, encode([mel])[0].encoded, atol=1e-4, rtol=0)
+
+
+def test_a_clips_length_alone_decides_as_how_many_frames_it_is_encoded(encoder: Encoder) -> None:
+    coarse = Encoder(encoder.encoder, frames_at_once=GPU_FRAMES)
+    assert [coarse.frames(mel_frames) for mel_frames in (1, 64, 65, 192, 193, 2936, 3000)] == [
+        *(64, 64, 128, 128, 192, 1500, 1500)
+    ]
+    assert {coarse.frames(mel_frames) - -(-mel_frames // 2) for mel_frames in range(1, 2900)} == {
+        *range(MARGIN, MARGIN + GPU_FRAMES)
+    }
+
+
 def test_the_same_clip_quieter_says_the_same(checkpoint: Checkpoint, clips: list[Samples]) -> None:
     loud, quiet = heard(checkpoint, clips), heard(checkpoint, [clip / 4 for clip in clips])
     assert [window.best.tokens for window in quiet] == [window.best.tokens for window in loud]
 
 
 def test_level_does_not_change_what_is_encoded(encoder: Encoder, speech: Samples) -> None:
-    loud, quiet = (encoder.encode(log_mel_spectrogram(speech * gain, N_MELS)) for gain in (1.0, 0.1))
+    loud, quiet = encoder.encode([log_mel_spectrogram(speech * gain, N_MELS) for gain in (1.0, 0.1)])
     torch.testing.assert_close(quiet.encoded, loud.encoded, atol=1e-2, rtol=0)

@@ -6,6 +6,7 @@ Most models here are scripted, and take their steps when they are told to.
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch import Tensor
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import Compute, choose_compute
-from asr.decoding import DecodingOptions, Reading
-from asr.encoding import EncodedWindow
-from asr.engine import MAX_SEQUENCES, DecodedClip, Engine
-from asr.errors import EngineBusy, EngineClosed
+from asr.compute import CPU_SEQUENCES, GPU_FRAMES, Compute, choose_compute
+from asr.decoding import DecodingOptions, Reading, Rules
+from asr.encoding import EncodedWindow, Encoder
+from asr.engine import DecodedClip, Engine
+from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import HOP_LENGTH
 from asr.scheduler import STEPS_BETWEEN_ENCODINGS
+from asr.static_steps import StaticSteps
 from asr.steps import Choice, Row
 from tests.asr.scripted import EOT, Probabilities, ScriptedSteps, scripted_checkpoint
 
@@ -35,30 +37,39 @@ def window(name: int) -> Samples:
 
 
 class ScriptedEncoder:
-    """What it encodes is a window's name. `encoded` holds those that it was given, and which of them whole."""
+    """What it encodes is a window's name. `encoded` holds those that it was given, and which of them whole.
+
+    `batches` are the names of those that it was given together. Names are alike, but for those in `unlike`.
+    """
 
     precision = "scripted"
 
     def __init__(self) -> None:
         self.encoded: list[tuple[int, bool]] = []
+        self.batches: list[list[int]] = []
         self.broken: set[int] = set()
+        self.unlike: set[int] = set()
 
     @property
     def names(self) -> list[int]:
         return [name for name, _ in self.encoded]
 
-    def encode(self, mel: Tensor) -> EncodedWindow:
-        return self._encode(mel, whole=False)
+    def frames(self, mel_frames: int) -> int:
+        return 2 if mel_frames - SILENT_FRAMES in self.unlike else 1
 
-    def encode_whole(self, mel: Tensor) -> EncodedWindow:
-        return self._encode(mel, whole=True)
+    def encode(self, mels: Sequence[Tensor]) -> list[EncodedWindow]:
+        return self._encode(mels, whole=False)
 
-    def _encode(self, mel: Tensor, *, whole: bool) -> EncodedWindow:
-        name = mel.shape[1] - SILENT_FRAMES
-        self.encoded.append((name, whole))
-        if name in self.broken:
+    def encode_whole(self, mels: Sequence[Tensor]) -> list[EncodedWindow]:
+        return self._encode(mels, whole=True)
+
+    def _encode(self, mels: Sequence[Tensor], *, whole: bool) -> list[EncodedWindow]:
+        names = [mel.shape[1] - SILENT_FRAMES for mel in mels]
+        self.batches.append(names)
+        self.encoded += [(name, whole) for name in names]
+        if self.broken & set(names):
             raise RuntimeError("the encoder broke")
-        return EncodedWindow(torch.tensor([[name, whole]]))
+        return [EncodedWindow(torch.tensor([[name, whole]])) for name in names]
 
 
 class GatedSteps(ScriptedSteps):
@@ -212,7 +223,7 @@ def test_a_clip_that_is_cancelled_while_it_is_read_leaves_before_the_next_step(
 
 def test_the_seats_of_a_cancelled_clip_are_taken_in_the_same_turn(engine: Engine, steps: GatedSteps) -> None:
     steps.lengths[1] = 9
-    greedy = submit(engine, 1, alternatives=MAX_SEQUENCES - 1)
+    greedy = submit(engine, 1, alternatives=CPU_SEQUENCES - 1)
     assert steps.this_step() == [1]
     following = submit(engine, 2)
     assert steps.next_steps(STEPS_BETWEEN_ENCODINGS + 2) == [[1]] * (STEPS_BETWEEN_ENCODINGS + 2)
@@ -256,10 +267,77 @@ def test_a_clip_that_cannot_be_encoded_fails_alone(engine: Engine, encoder: Scri
     assert steps.this_step() == [1]
     broken, after = submit(engine, 2), submit(engine, 3)
     steps.open()
-    with pytest.raises(RuntimeError, match="the encoder broke"):
+    with pytest.raises(RecognitionFailed, match="the encoder broke"):
         broken.result(WAIT)
     assert texts(sound) == ["b" * 9]
     assert texts(after) == ["d"]
+
+
+@pytest.fixture
+def batching(compute: Compute, steps: GatedSteps) -> Iterator[Engine]:
+    """An engine that encodes up to three windows together."""
+    engine = Engine(scripted_checkpoint(), replace(compute, encode_at_once=3), max_queue=8)
+    yield engine
+    steps.open()
+    engine.close(WAIT)
+    assert steps.held == []
+
+
+def test_clips_of_like_length_are_encoded_together(
+    batching: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    encoder.unlike = {2, 5}
+    first = submit(batching, 0)
+    assert steps.this_step() == [0]
+    futures = [submit(batching, name) for name in (1, 2, 3, 4, 5, 1)]
+    steps.open()
+    assert texts(first) == ["a"]
+    assert [texts(future) for future in futures] == [["b"], ["c"], ["d"], ["e"], ["f"], ["b"]]
+    assert encoder.batches == [[0], [1, 3, 4], [2, 5], [1]]
+
+
+def test_windows_that_are_heard_again_are_not_encoded_with_others(
+    batching: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    steps.endless = {1, 2}
+    first = submit(batching, 0)
+    assert steps.this_step() == [0]
+    futures = [submit(batching, name) for name in (1, 2, 3)]
+    steps.open()
+    assert [texts(future) for future in futures] == [["b"], ["c"], ["d"]]
+    assert texts(first) == ["a"]
+    assert encoder.batches[:2] == [[0], [1, 2, 3]]
+    assert sorted(name for batch in encoder.batches[2:] for name in batch) == [1, 2]
+    assert encoder.encoded[4:] == [(name, True) for batch in encoder.batches[2:] for name in batch]
+
+
+def test_a_clip_that_cannot_be_encoded_fails_alone_in_a_batch_too(
+    batching: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    encoder.broken = {2}
+    first = submit(batching, 0)
+    assert steps.this_step() == [0]
+    sound, broken, beside = (submit(batching, name) for name in (1, 2, 3))
+    steps.open()
+    with pytest.raises(RecognitionFailed, match="the encoder broke"):
+        broken.result(WAIT)
+    assert [texts(future) for future in (first, sound, beside)] == [["a"], ["b"], ["d"]]
+    assert encoder.batches == [[0], [1, 2, 3], [1], [2], [3]]
+
+
+def test_a_clip_that_is_cancelled_while_its_batch_is_encoded_leaves_before_the_next_step(
+    batching: Engine, steps: GatedSteps
+) -> None:
+    steps.lengths.update({1: 9, 2: 9})
+    submit(batching, 0)
+    assert steps.this_step() == [0]
+    first, second = submit(batching, 1), submit(batching, 2)
+    assert steps.next_steps(2) == [[0], [1, 2]]
+    first.cancel()
+    assert steps.next_step() == [2]
+    assert steps.holding == [2]
+    steps.open()
+    assert texts(second) == ["c" * 9]
 
 
 def test_a_step_that_fails_fails_those_in_it_and_the_engine_goes_on(engine: Engine, steps: GatedSteps) -> None:
@@ -269,9 +347,11 @@ def test_a_step_that_fails_fails_those_in_it_and_the_engine_goes_on(engine: Engi
     assert steps.this_step() == [1]
     broken, waiting = submit(engine, 2), submit(engine, 3)
     steps.open()
-    for future in (broken, beside):
-        with pytest.raises(RuntimeError, match="the step broke"):
-            future.result(WAIT)
+    failures = [future.exception(WAIT) for future in (broken, beside)]
+    for failure in failures:
+        with pytest.raises(RecognitionFailed, match="the step broke"):
+            raise failure or AssertionError
+    assert failures[0] is not failures[1]  # who raises one would leave its traceback in the other's
     assert texts(waiting) == ["d"]
     assert texts(submit(engine, 4)) == ["e"]
 
@@ -312,7 +392,7 @@ def test_a_doubted_window_does_not_wait_in_the_queue_again(
     doubted = submit(engine, 1)
     assert steps.this_step() == [1]
     # Too many seats to be read beside it.
-    waiting = submit(engine, 2, alternatives=MAX_SEQUENCES - 1)
+    waiting = submit(engine, 2, alternatives=CPU_SEQUENCES - 1)
     steps.open()
     assert texts(doubted) == ["b"]
     assert texts(waiting) == ["c"]
@@ -339,8 +419,16 @@ def test_closing_gives_up_at_its_deadline(engine: Engine, steps: GatedSteps) -> 
     assert steps.held == []
 
 
+def as_on_a_gpu(checkpoint: Checkpoint) -> Compute:
+    """In batches, fixed shapes and memory that does not move, on this processor."""
+    encoder = Encoder(checkpoint.model.encoder, frames_at_once=GPU_FRAMES)
+    context = Rules.of(checkpoint).context
+    stepper = StaticSteps(checkpoint.model.decoder, encoder.silence, context=context, places=24)
+    return Compute(encoder, stepper, torch.get_num_threads(), torch.device("cpu"), 24, encode_at_once=16)
+
+
 @pytest.mark.parametrize("name", ["tiny_en", "base"])
-@pytest.mark.parametrize("arithmetic", [Compute.plain, choose_compute])
+@pytest.mark.parametrize("arithmetic", [Compute.plain, choose_compute, as_on_a_gpu])
 def test_clips_together_are_heard_as_each_alone(
     name: str, arithmetic: Any, clips: list[Samples], request: pytest.FixtureRequest
 ) -> None:
@@ -354,6 +442,19 @@ def test_clips_together_are_heard_as_each_alone(
     for one, other in zip(alone, together, strict=True):
         assert readings(one) == readings(other)
         assert one.windows[0].no_speech_probability == pytest.approx(other.windows[0].no_speech_probability, abs=1e-3)
+
+
+@pytest.mark.parametrize("whole_windows", [False, True])
+def test_a_gpus_shapes_and_batches_change_no_answer(
+    base: Checkpoint, clips: list[Samples], whole_windows: bool
+) -> None:
+    """Token for token, other readings and all; that more silence is encoded with each clip changes none of them."""
+    answers = []
+    for compute in (Compute.plain(base), as_on_a_gpu(base)):
+        with Engine(base, compute, whole_windows=whole_windows) as engine:
+            futures = [engine.submit([clip], DecodingOptions("en", alternatives=2)) for clip in clips]
+            answers.append([readings(future.result(120)) for future in futures])
+    assert answers[0] == answers[1]
 
 
 def readings(clip: DecodedClip) -> list[tuple[int, ...]]:

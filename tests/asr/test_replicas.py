@@ -15,7 +15,7 @@ from asr.checkpoints import Checkpoint
 from asr.compute import Compute, choose_computes
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip, Engine
-from asr.errors import EngineClosed
+from asr.errors import EngineClosed, RecognitionFailed
 from asr.precision import Precision
 from asr.replicas import Replicas
 from asr.steps import Choice, Row
@@ -155,7 +155,7 @@ def test_what_waits_is_counted_over_all(two: Two) -> None:
 def test_a_replica_that_fails_rests_while_the_other_works(two: Two, caplog: pytest.LogCaptureFixture) -> None:
     """With the least ahead, for it fails at once, it would draw all clips to it."""
     two.steps[0].broken = {1, 2, 3}
-    with caplog.at_level(logging.ERROR), pytest.raises(RuntimeError, match="the step broke"):
+    with caplog.at_level(logging.ERROR), pytest.raises(RecognitionFailed, match="the step broke"):
         two.ask(1, of=0).result()
     assert texts(two.ask(2, of=1)) == ["c"]
     assert texts(two.ask(3, of=1)) == ["d"]
@@ -166,7 +166,7 @@ def test_a_replica_that_fails_rests_while_the_other_works(two: Two, caplog: pyte
 def test_where_all_fail_all_are_tried(two: Two) -> None:
     for of, steps in enumerate(two.steps):
         steps.broken = {1}
-        with pytest.raises(RuntimeError, match="the step broke"):
+        with pytest.raises(RecognitionFailed, match="the step broke"):
             two.ask(1, of).result()
     assert two.replicas.resting == 2
     assert texts(two.ask(2, of=0)) == ["c"]

@@ -13,27 +13,29 @@ from asr.scheduler import STEPS_BETWEEN_ENCODINGS, Scheduler, Turn
 class Item:
     name: str = ""
     seats: int = 1
+    kind: int = 0
 
 
-def scheduler_with(*items: Item, seats: int = 8) -> Scheduler[Item]:
-    scheduler: Scheduler[Item] = Scheduler(seats)
+def scheduler_with(*items: Item, seats: int = 8, encode_at_once: int = 1) -> Scheduler[Item]:
+    scheduler: Scheduler[Item] = Scheduler(seats, encode_at_once)
     for item in items:
         scheduler.add(item)
     return scheduler
 
 
 def encoded_in(scheduler: Scheduler[Item], turns: int) -> list[str]:
-    """The names of those encoded in so many turns; `-` where none was."""
-    return [turn.encode.name if turn.encode else "-" for turn in (scheduler.next_turn() for _ in range(turns))]
+    """The names of those encoded in so many turns, together as `ab`; `-` where none was."""
+    return ["".join(item.name for item in scheduler.next_turn().encode) or "-" for _ in range(turns)]
 
 
 def encoded_when_each_ends_at_once(scheduler: Scheduler[Item], turns: int) -> list[str]:
     names = []
     for _ in range(turns):
-        item = scheduler.next_turn().encode
-        assert item
-        scheduler.remove(item)
-        names.append(item.name)
+        items = scheduler.next_turn().encode
+        assert items
+        for item in items:
+            scheduler.remove(item)
+        names.append("".join(item.name for item in items))
     return names
 
 
@@ -46,12 +48,12 @@ def test_the_first_to_come_is_encoded_first() -> None:
 def test_what_is_encoded_is_read_in_the_same_turn_and_until_it_is_removed() -> None:
     item = Item()
     scheduler = scheduler_with(item)
-    assert scheduler.next_turn() == Turn(item, (item,))
-    assert scheduler.next_turn() == Turn(None, (item,))
+    assert scheduler.next_turn() == Turn((item,), (item,))
+    assert scheduler.next_turn() == Turn((), (item,))
     assert scheduler.has_work
     scheduler.remove(item)
     assert not scheduler.has_work
-    assert scheduler.next_turn() == Turn(None, ())
+    assert scheduler.next_turn() == Turn((), ())
 
 
 def test_those_being_read_go_on_for_a_few_steps_before_the_next_joins() -> None:
@@ -119,6 +121,48 @@ def test_a_long_clip_lets_those_that_wait_in_between_its_windows() -> None:
     assert encoded_when_each_ends_at_once(scheduler, 3) == ["short", "shorter", "long"]
 
 
+def test_clips_of_one_kind_are_encoded_together_past_others_that_wait() -> None:
+    a, b, c, d = Item("a", kind=1), Item("b", kind=2), Item("c", kind=1), Item("d", kind=1)
+    scheduler = scheduler_with(a, b, c, d, encode_at_once=16)
+    assert scheduler.next_turn() == Turn((a, c, d), (a, c, d))
+    assert list(scheduler.waiting) == [b]
+
+
+def test_no_more_are_encoded_together_than_may_be() -> None:
+    scheduler = scheduler_with(*(Item(name) for name in "abcde"), encode_at_once=2)
+    assert encoded_when_each_ends_at_once(scheduler, 3) == ["ab", "cd", "e"]
+
+
+def test_only_those_that_find_seats_join() -> None:
+    scheduler = scheduler_with(Item("a", seats=3), Item("b", seats=6), Item("c", seats=4), Item("d"), encode_at_once=16)
+    assert encoded_in(scheduler, 2) == ["acd", "-"]
+    assert [item.name for item in scheduler.waiting] == ["b"]
+
+
+def test_one_that_is_read_alone_takes_nobody_with_it() -> None:
+    scheduler = scheduler_with(Item("a", seats=100), Item("b"), seats=8, encode_at_once=16)
+    assert encoded_in(scheduler, 1) == ["a"]
+
+
+def test_whoever_is_overtaken_is_next_and_decides() -> None:
+    """Small clips of another kind never stop coming; the large one is first after one batch, and waits for no more."""
+    scheduler = scheduler_with(Item("s"), Item("L", seats=8, kind=1), Item("s"), Item("s"), encode_at_once=2)
+    turns = []
+    for _ in range(6):
+        scheduler.add(Item("s"))
+        turn = scheduler.next_turn()
+        turns.append("".join(item.name for item in turn.encode))
+        for item in turn.read:
+            scheduler.remove(item)
+    assert turns == ["ss", "L", "ss", "ss", "ss", "s"]
+
+
+def test_those_encoded_together_make_one_pause_for_those_being_read() -> None:
+    scheduler = scheduler_with(*(Item(name) for name in "abcd"), encode_at_once=2)
+    wait = ["-"] * (STEPS_BETWEEN_ENCODINGS - 1)
+    assert encoded_in(scheduler, STEPS_BETWEEN_ENCODINGS + 1) == ["ab", *wait, "cd"]
+
+
 @dataclass(eq=False)
 class Clip:
     """Comes at the turn `arrives`; each of its windows is read for as many steps as `readings` says.
@@ -130,6 +174,7 @@ class Clip:
     seats: int
     readings: list[tuple[int, bool]]
     gone: int
+    kind: int
     left: int = field(default=0, init=False)
     heard_again: bool = field(default=False, init=False)
 
@@ -141,6 +186,7 @@ CLIPS = st.lists(
         seats=st.integers(1, 12),
         readings=st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=3),
         gone=st.integers(0, 200),
+        kind=st.integers(0, 2),
     ),
     min_size=1,
     max_size=12,
@@ -148,10 +194,12 @@ CLIPS = st.lists(
 MANY_TURNS = 12 * 3 * 2 * (12 + STEPS_BETWEEN_ENCODINGS) + 31  # windows, twice each, one after the other
 
 
-@given(clips=CLIPS, seats=st.integers(1, 10))
+@given(clips=CLIPS, seats=st.integers(1, 10), encode_at_once=st.integers(1, 4))
 @settings(deadline=None)
-def test_whatever_comes_is_encoded_once_for_every_adding_and_seats_are_respected(clips: list[Clip], seats: int) -> None:
-    scheduler: Scheduler[Clip] = Scheduler(seats)
+def test_whatever_comes_is_encoded_once_for_every_adding_and_seats_are_respected(
+    clips: list[Clip], seats: int, encode_at_once: int
+) -> None:
+    scheduler: Scheduler[Clip] = Scheduler(seats, encode_at_once)
     added: Counter[Clip] = Counter()
     encoded: Counter[Clip] = Counter()
     cancelled_in_the_queue: Counter[Clip] = Counter()
@@ -165,13 +213,17 @@ def test_whatever_comes_is_encoded_once_for_every_adding_and_seats_are_respected
                 scheduler.remove(clip)
         if not scheduler.has_work:
             continue
+        first = scheduler.waiting[0] if scheduler.waiting else None
         turn = scheduler.next_turn()
-        if turn.encode:
-            encoded[turn.encode] += 1
-            turn.encode.left = turn.encode.readings[0][0]
+        for clip in turn.encode:
+            encoded[clip] += 1
+            clip.left = clip.readings[0][0]
+        assert not turn.encode or turn.encode[0] is first
+        assert len({clip.kind for clip in turn.encode}) <= 1
+        assert len(turn.encode) <= encode_at_once
         assert turn.read
         assert len(set(turn.read)) == len(turn.read)
-        assert turn.encode is None or turn.encode in turn.read
+        assert set(turn.encode) <= set(turn.read)
         assert sum(clip.seats for clip in turn.read) <= seats or len(turn.read) == 1
         for clip in turn.read:
             clip.left -= 1

@@ -14,6 +14,7 @@ from asr.decoding import Rules
 from asr.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from asr.features import log_mel_spectrogram
 from asr.native.steps import NativeSteps
+from asr.static_steps import StaticSteps
 from asr.steps import FORBIDDEN, Choice, Past, Row, Stepper
 from asr.torch_steps import TorchSteps
 from tests.asr.int8 import relative_error
@@ -45,6 +46,9 @@ class Bench:
 
     def torch_steps(self) -> TorchSteps:
         return TorchSteps(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context)
+
+    def static_steps(self) -> StaticSteps:
+        return StaticSteps(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context, places=8)
 
     def native_steps(self, library: ctypes.CDLL) -> NativeSteps:
         decoder, context = self.checkpoint.model.decoder, self.rules.context
@@ -98,15 +102,17 @@ def bench(request: pytest.FixtureRequest, clips: list[Samples]) -> Bench:
     checkpoint: Checkpoint = request.getfixturevalue(request.param)
     encoder = Encoder(checkpoint.model.encoder)
     mels = [log_mel_spectrogram(clip, checkpoint.model.dims.n_mels) for clip in clips]
-    windows = [encoder.encode(mel) for mel in mels]
+    windows = [encoder.encode([mel])[0] for mel in mels]
     assert len({window.frames for window in windows}) > 4
-    return Bench(checkpoint, encoder, windows, encoder.encode_whole(mels[0]))
+    return Bench(checkpoint, encoder, windows, encoder.encode_whole(mels[:1])[0])
 
 
-@pytest.fixture(scope="module", params=["torch", "native"])
+@pytest.fixture(scope="module", params=["torch", "static", "native"])
 def stepper(request: pytest.FixtureRequest, bench: Bench) -> Stepper:
     if request.param == "torch":
         return bench.torch_steps()
+    if request.param == "static":
+        return bench.static_steps()
     return bench.native_steps(request.getfixturevalue("native_library"))
 
 
