@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from server.errors import busy
+from server.errors import ApiError, busy
 
 SMOOTHING = 0.1  # weight of the newest window in the running mean of seconds per window
 MAX_RETRY_AFTER = 60.0  # seconds
@@ -24,7 +24,8 @@ MAX_RETRY_AFTER = 60.0  # seconds
 class Admission:
     """Places for clips: at most `max_places`, and none that would wait longer than `max_delay` seconds for its turn.
 
-    Who does not fit in waits for at most `max_wait` seconds, in the order of coming.
+    Who does not fit in waits for at most `max_wait` seconds, in the order of coming, or is refused at once where that
+    would be in vain.
     """
 
     def __init__(self, max_places: int, max_wait: float, max_delay: float) -> None:
@@ -47,6 +48,14 @@ class Admission:
         """Seconds that a newcomer would wait for those who have a place."""
         return self.seconds_per_window * self.taken
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether a newcomer would wait for a place in vain: those who wait already come first."""
+        places_ahead = self.taken + self.waiting - self.max_places + 1
+        too_late = max(self.seconds_per_window * (self.taken + self.waiting) - self.max_delay, 0)
+        wait = max(self.seconds_per_window * places_ahead, too_late)
+        return self.waiting >= self.max_places or wait > self.max_wait
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Hold a place. Raises ApiError (503) when there is none in time."""
@@ -68,9 +77,8 @@ class Admission:
             self._let_in()
 
     async def _enter(self) -> None:
-        # As many may wait for a place as there are places; more would only wait in vain.
-        if len(self._waiting) >= self.max_places:
-            raise self._full()
+        if self.is_hopeless:
+            raise self.refusal()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._let_in()
@@ -80,7 +88,7 @@ class Admission:
         except (TimeoutError, asyncio.CancelledError) as error:
             self._give_up(turn)
             if isinstance(error, TimeoutError):
-                raise self._full() from None
+                raise self.refusal() from None
             raise
 
     def _let_in(self) -> None:
@@ -99,6 +107,7 @@ class Admission:
             self.taken -= 1
             self._let_in()
 
-    def _full(self) -> Exception:
+    def refusal(self) -> ApiError:
+        """503, with an honest Retry-After."""
         retry_after = min(MAX_RETRY_AFTER, (self.delay + self.seconds_per_window * len(self._waiting)) / 2)
         return busy("The server has all the work it can take. Try again in a moment.", retry_after)

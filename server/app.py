@@ -15,6 +15,7 @@ from server.observe import Observe
 from server.routes import documents, models, operations, search, voice_search
 from server.services import Services
 from server.settings import Settings
+from server.turn_away import TurnAway
 
 DESCRIPTION = """Say it, find it: send a spoken clip, get the transcript and search results from your own catalogue.
 
@@ -36,6 +37,7 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app = FastAPIOffline(title="Sayseek", version=version("sayseek"), description=DESCRIPTION, lifespan=lifespan)
     app.state.services = services
     install_error_handlers(app, services.metrics)
+    app.add_middleware(TurnAway, admission=services.admission, metrics=services.metrics)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)

@@ -4,9 +4,13 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from server.admission import Admission
 from server.errors import ApiError
+from server.metrics import Metrics
+from server.turn_away import TurnAway
 
 
 async def hold(admission: Admission, until: asyncio.Event) -> None:
@@ -33,6 +37,7 @@ def test_a_free_place_is_given_at_once() -> None:
 def test_a_full_server_refuses_after_the_wait_and_says_when_to_come_back() -> None:
     async def scenario() -> None:
         admission = Admission(max_places=1, max_wait=0.01, max_delay=60)
+        admission.seconds_per_window = 0.01  # it seems that there will be a place in time
         done = asyncio.Event()
         holder = asyncio.create_task(hold(admission, done))
         await settle()
@@ -134,6 +139,40 @@ def test_nobody_is_let_in_who_would_wait_too_long() -> None:
                 async with admission.place():
                     pass
             assert (admission.taken, admission.waiting) == (5, 0)
+
+    asyncio.run(scenario())
+
+
+def test_whoever_would_wait_in_vain_is_refused_before_anything_is_read() -> None:
+    """The bytes of refused clips once took a quarter of the time that those in work needed."""
+
+    async def scenario() -> None:
+        admission = Admission(max_places=64, max_wait=0.4, max_delay=1.0)
+        admission.seconds_per_window = 0.5
+        statuses: list[int] = []
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        async def route(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await Response()(scope, receive, send)
+
+        async def body() -> Message:
+            taken.append(1)
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        app, taken = TurnAway(route, admission, Metrics()), list[int]()
+        for path in ("/v1/voice-search", "/v1/search"):
+            await app({"type": "http", "method": "POST", "path": path}, body, answer)
+        async with AsyncExitStack() as places:
+            for _ in range(3):
+                await places.enter_async_context(admission.place())
+            for path in ("/v1/voice-search", "/v1/search"):
+                await app({"type": "http", "method": "POST", "path": path}, body, answer)
+        assert statuses == [200, 200, 503, 200]
+        assert len(taken) == 3
 
     asyncio.run(scenario())
 
