@@ -3,6 +3,7 @@
 Clips are taken in the order in which they came, one window at a time: a long recording goes to the back of the queue
 after each of its windows. A window holds seats, one for each sequence that it may read, from its encoding to its end.
 Between two encodings those that are being read go on for a few steps, so that newcomers never hold them up for long.
+What can be deferred is begun only while nothing else waits.
 """
 
 from collections import deque
@@ -36,16 +37,22 @@ class Scheduler(Generic[T]):
     def __init__(self, seats: int) -> None:
         self.seats = seats
         self.waiting: deque[T] = deque()
+        self.deferred: deque[T] = deque()
         self.reading: list[T] = []
         self._steps_since_encoding = STEPS_BETWEEN_ENCODINGS
 
     @property
     def has_work(self) -> bool:
-        return bool(self.waiting or self.reading)
+        return bool(self.waiting or self.deferred or self.reading)
 
-    def add(self, item: T) -> None:
-        """Queue it, last."""
-        self.waiting.append(item)
+    @property
+    def queued(self) -> list[T]:
+        """All that wait, in the order of their turns."""
+        return [*self.waiting, *self.deferred]
+
+    def add(self, item: T, *, deferrable: bool = False) -> None:
+        """Queue it, last; `deferrable`: behind all that will come and is not."""
+        (self.deferred if deferrable else self.waiting).append(item)
 
     def add_first(self, item: T) -> None:
         """Queue it before all others: it has had its turn already."""
@@ -53,16 +60,16 @@ class Scheduler(Generic[T]):
 
     def remove(self, item: T) -> None:
         """Forget it, wherever it is; its seats are free at once."""
-        if item in self.waiting:
-            self.waiting.remove(item)
-        if item in self.reading:
-            self.reading.remove(item)
+        for place in (self.waiting, self.deferred, self.reading):
+            if item in place:
+                place.remove(item)
 
     def next_turn(self) -> Turn[T]:
         """Decide the next turn; what is to be encoded takes its seats."""
         encode = None
-        if self.waiting and self._may_encode(self.waiting[0]):
-            encode = self.waiting.popleft()
+        queue = self.waiting or self.deferred
+        if queue and self._may_encode(queue[0]):
+            encode = queue.popleft()
             self.reading.append(encode)
             self._steps_since_encoding = 0
         self._steps_since_encoding += 1
