@@ -72,7 +72,11 @@ class Transcriber:
     def prepare(self, data: bytes) -> Prepared:
         """Decode a clip, measure it and cut it into windows. Raises InvalidAudio and AudioTooLong."""
         started = time.monotonic()
-        audio = self._decode(data)
+        return self.prepare_audio(self._decode(data), started)
+
+    def prepare_audio(self, audio: Audio, started: float | None = None) -> Prepared:
+        """Measure audio and cut it into windows; `started` tells when work on it began, if before now."""
+        started = time.monotonic() if started is None else started
         quality, speech = self.gate.inspect(audio)
         windows = self._windows(audio.samples, speech) if quality.verdict.worth_recognising else []
         return Prepared(quality, tuple(windows), time.monotonic() - started)

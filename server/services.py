@@ -23,6 +23,7 @@ from search.errors import SearchError
 from search.index import SearchIndex, open_index
 from server.admission import Admission
 from server.errors import busy
+from server.live.listeners import MOST_FINALS, Listeners
 from server.metrics import Metrics
 from server.settings import Settings
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 AUDIO_THREADS = 2
 SEARCH_THREADS = 2
+LIVE_THREADS = 2
 MAX_WRITES = 8  # that may run or wait; each holds an upload
 LOADING = "sayseek-loading"
 
@@ -44,6 +46,8 @@ class Services:
         self.settings = settings
         self.metrics = Metrics()
         self.admission = Admission(settings.max_queue, settings.queue_wait, settings.max_delay)
+        self.listeners = Listeners(settings.max_listeners)
+        self.metrics.watch("listeners", "Live connections that are open.", lambda: len(self.listeners))
         self.metrics.watch(
             "queue_depth", "Clips in work or waiting.", lambda: self.admission.taken + self.admission.waiting
         )
@@ -57,6 +61,7 @@ class Services:
         # Each kind of blocking work has threads of its own: a long import must not hold up a spoken query.
         self._audio_threads = ThreadPoolExecutor(AUDIO_THREADS, "sayseek-audio")
         self._search_threads = ThreadPoolExecutor(SEARCH_THREADS, "sayseek-search")
+        self._live_threads = ThreadPoolExecutor(LIVE_THREADS, "sayseek-live")
         self._writer_thread = ThreadPoolExecutor(1, "sayseek-writer")
         self._writes = 0
 
@@ -75,6 +80,10 @@ class Services:
     async def in_audio_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work on audio off the event loop."""
         return await _run(self._audio_threads, function, *args, **kwargs)
+
+    async def in_live_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run milliseconds of work for a listener off the event loop; nothing here waits for a file."""
+        return await _run(self._live_threads, function, *args, **kwargs)
 
     async def in_search_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a search or a look-up off the event loop."""
@@ -113,7 +122,7 @@ class Services:
             await asyncio.to_thread(self._audio_workers.close)
         if self._index:
             await asyncio.to_thread(self._index.close)
-        for threads in (self._audio_threads, self._search_threads, self._writer_thread):
+        for threads in (self._audio_threads, self._search_threads, self._live_threads, self._writer_thread):
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self) -> None:
@@ -176,10 +185,11 @@ def load_transcriber(settings: Settings, decode: Callable[[bytes], Audio]) -> Tr
     """Load the model and start its engine; `decode` reads clips."""
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
-    # Admission lets no more in than the engine's queue holds: the engine's own bound is never met.
+    # Admission and the listeners let no more in than the engine's queue holds: the engine's own bound is never met.
+    max_queue = settings.max_queue + settings.max_listeners * MOST_FINALS
     compute = choose_compute(
         checkpoint, settings.precision, threads=settings.threads or None, cache=settings.compiled_code
     )
-    engine = Engine(checkpoint, compute, max_queue=settings.max_queue, whole_windows=settings.whole_windows)
+    engine = Engine(checkpoint, compute, max_queue=max_queue, whole_windows=settings.whole_windows)
     logger.info("model %s loaded in %.1f s: %s", Path(settings.model).name, time.monotonic() - started, compute)
     return Transcriber(engine, languages=settings.languages, decode=decode)

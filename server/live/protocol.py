@@ -35,7 +35,7 @@ How a connection ends:
 | 1007 | a text message that is not UTF-8 |
 | 1008 | no or a wrong key; a parameter that is not understood |
 | 1009 | a message of more than 1 MB: send audio in smaller pieces |
-| 1011 | neither audio nor `KeepAlive` for some time (reason `NET-0001`), pings unanswered, or a bug of the server's |
+| 1011 | neither audio nor `KeepAlive` for 30 s, or no audio for 10 min (reason `NET-0001`); pings unanswered; a bug |
 | 1013 | too many listeners, or too much work: try again after some seconds |
 | 1006 | (seen by the client when there was no close at all) it did not take what was sent to it for 30 seconds |
 
@@ -44,11 +44,11 @@ Browsers hide those from their pages: a client that sends an `Origin` is accepte
 """
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from server.schemas import ErrorDetail, SearchResult
+from server.schemas import ErrorBody, ErrorDetail, SearchResult
 
 CHANNEL = (0, 1)  # the first of one: channels are mixed
 
@@ -61,6 +61,7 @@ class CloseCode:
     REFUSED = 1008
     TOO_LARGE = 1009
     SILENT = 1011
+    FAILED = 1011
     OVERLOADED = 1013
 
 
@@ -198,7 +199,7 @@ class Results(_Message):
     speech_final: bool
     from_finalize: bool = False
     channel: Channel
-    stable: str | None = Field(None, description="The beginning of an interim that will not be taken back.")
+    stable: str | None = Field(default=None, description="The beginning of an interim that will not be taken back.")
     search: Found | None = None
     timings: Timings | None = None
     metadata: ResultsMetadata
@@ -213,9 +214,9 @@ class Error(_Message):
     error: ErrorDetail
 
     @classmethod
-    def of(cls, error: dict[str, Any]) -> "Error":
-        """From the one error body's `error`."""
-        detail = ErrorDetail(**error)
+    def of(cls, body: bytes) -> "Error":
+        """From the one error body."""
+        detail = ErrorBody.model_validate_json(body).error
         return cls(variant=detail.code, description=detail.message, error=detail)
 
 
