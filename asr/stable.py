@@ -1,13 +1,19 @@
 """The beginning of a growing utterance's transcript that can be shown for good, while the rest may still change.
 
-Two hypotheses in a row that begin with the same words are right about them nearly always (LocalAgreement: Liu,
-Spanakis, Niehues, "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial Hypothesis
-Selection", Interspeech 2020). What they agree on is stable from then on. Neither's last word counts: it was heard in
-part.
+Hypotheses in a row that begin with the same words are right about them nearly always (LocalAgreement: Liu, Spanakis,
+Niehues, "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial Hypothesis Selection",
+Interspeech 2020). What they agree on is stable from then on. Their last words do not count, for they were heard in
+part; nor do hypotheses of which the model is not sure.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from itertools import takewhile
+
+# On 105 recorded queries, heard anew every 0.4 s, two of any confidence agreed in 11% of them on words with which the
+# final transcript did not begin; three that were sure, in 4%, and 69% of all words became stable before the end.
+AGREEING = 3
+MIN_CONFIDENCE = 0.7
 
 
 @dataclass(frozen=True)
@@ -27,19 +33,25 @@ class StablePrefix:
 
     def __init__(self) -> None:
         self._stable: list[str] = []
-        self._last: list[str] = []
+        self._recent: deque[list[str]] = deque(maxlen=AGREEING)
 
-    def update(self, hypothesis: str) -> Partial:
-        """Takes the transcript of all that was said so far."""
+    def update(self, hypothesis: str, confidence: float = 1.0) -> Partial:
+        """Takes the transcript of all that was said so far, and how sure the model is of it, from 0 to 1."""
         words = hypothesis.split()
-        continuation = words[self._match(words) :]
-        agreed = takewhile(
-            lambda pair: _bare(pair[0]) == _bare(pair[1]), zip(self._last[:-1], continuation[:-1], strict=False)
-        )
-        new = [word for _, word in agreed]
-        self._stable += new
-        self._last = continuation[len(new) :]
-        return Partial(" ".join(self._stable), " ".join(self._last))
+        if confidence < MIN_CONFIDENCE:
+            self._recent.clear()
+        else:
+            self._recent.append(words)
+        rest = words[self._match(words) :]
+        agreed = self._agreed() if len(self._recent) == AGREEING else 0
+        self._stable += rest[:agreed]
+        return Partial(" ".join(self._stable), " ".join(rest[agreed:]))
+
+    def _agreed(self) -> int:
+        """How many words after the stable ones the recent hypotheses have in common."""
+        continuations = [words[self._match(words) :][:-1] for words in self._recent]
+        same = takewhile(lambda column: len({_bare(word) for word in column}) == 1, zip(*continuations, strict=False))
+        return sum(1 for _ in same)
 
     def _match(self, words: list[str]) -> int:
         """How many of the hypothesis' words stand for the stable ones: as many, or what is most like them."""

@@ -72,8 +72,9 @@ class Interims:
         try:
             heard = await self._recogniser.interim(samples)
             outcome = "empty"
-            if heard.transcript.text:
-                partial = self._prefix.update(heard.transcript.text)
+            transcript = heard.transcript
+            if transcript.text:
+                partial = self._prefix.update(transcript.text, transcript.confidence)
                 was_told = await self._tell(partial, heard, self._start, len(samples) / SAMPLE_RATE)
                 outcome = "sent" if was_told else "dropped"
         except (AsrError, SearchError, WebSocketDisconnect):
