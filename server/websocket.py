@@ -8,6 +8,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 READ_AT_ONCE = 4_096  # bytes; as messages of one byte each they take some 10 ms to parse, and all others wait meanwhile
 UNTAKEN_SECONDS = 30.0  # that a client may leave untaken what is sent to it
 PARTING_SECONDS = 10.0  # for the client to take the last messages, and to close in its turn
+QUIET_SECONDS = 0.3  # after which a client that broke a rule has stopped sending
 MAX_MESSAGE_BYTES = 1_000_000  # half a minute of speech at 16 kHz
 
 
@@ -34,6 +35,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         self._is_heard = True
         if self.conn.parser_exc is None:
             super().data_received(data)
+        else:
+            self._abort_in(QUIET_SECONDS)
 
     def handle_parser_exception(self) -> None:
         """Tell the client why; then take what it still sends, for with that unread the system would drop the reason."""
@@ -43,6 +46,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(PARTING_SECONDS, self.transport.abort)
+        self._abort_in(QUIET_SECONDS)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
@@ -57,7 +61,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
 
     def on_task_complete(self, task: "asyncio.Task[None]") -> None:
         super().on_task_complete(task)
-        self._abort_in(PARTING_SECONDS)
+        if self.conn.parser_exc is None:
+            self._abort_in(PARTING_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
