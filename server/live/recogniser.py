@@ -39,6 +39,11 @@ class Recogniser:
         self._options = options
         self._decoding: DecodingOptions = services.transcriber.options(options.language, options.alternatives)
 
+    @property
+    def delay(self) -> float:
+        """Seconds that those who wait for the engine have to wait."""
+        return self._services.admission.delay
+
     async def final(self, samples: Pcm) -> Heard:
         """What an utterance says. Raises ApiError, AsrError or SearchError when it cannot be told."""
         try:
