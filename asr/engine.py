@@ -67,6 +67,7 @@ class Job:
     windows: Sequence[Samples]
     options: DecodingOptions
     hearing: Hearing
+    deferrable: bool = False
     future: "Future[DecodedClip]" = field(default_factory=Future)
     submitted: float = field(default_factory=time.monotonic)
     queue_seconds: float | None = None
@@ -127,23 +128,27 @@ class Engine:
 
     @property
     def queue_depth(self) -> int:
-        """Jobs that wait; those being worked on are not counted."""
+        """Jobs that wait; those being worked on, and those that can be deferred, are not counted."""
         return len(self._scheduler.waiting)
 
-    def submit(self, windows: Sequence[Samples], options: DecodingOptions) -> "Future[DecodedClip]":
+    def submit(
+        self, windows: Sequence[Samples], options: DecodingOptions, *, deferrable: bool = False
+    ) -> "Future[DecodedClip]":
         """Queue a clip, as windows of at most 30 s of samples at 16 kHz.
 
-        Cancelling the future drops it, waiting or running.
+        Cancelling the future drops it, waiting or running. One that is `deferrable` is begun only while no other
+        waits, and is not heard a second time where it was not heard well.
 
         Raises EngineBusy when the queue is full and EngineClosed after `close`.
         """
-        job = Job(windows, options, self._hearing(windows[0]))
+        job = Job(windows, options, self._hearing(windows[0]), deferrable)
         with self._changed:
             if self._closed:
                 raise EngineClosed("The server is shutting down. Try again in a moment.")
-            if self.queue_depth >= self.max_queue:
-                raise EngineBusy(f"{self.queue_depth} clips are waiting already. Try again in a moment.")
-            self._scheduler.add(job)
+            depth = len(self._scheduler.deferred) if deferrable else self.queue_depth
+            if depth >= self.max_queue:
+                raise EngineBusy(f"{depth} clips are waiting already. Try again in a moment.")
+            self._scheduler.add(job, deferrable=deferrable)
             self._changed.notify()
         job.future.add_done_callback(lambda future: self._drop_waiting(job) if future.cancelled() else None)
         return job.future
@@ -158,7 +163,7 @@ class Engine:
             self._changed.notify()
         self._thread.join(timeout)
         with self._changed:
-            unfinished = [*self._scheduler.reading, *self._scheduler.waiting]
+            unfinished = [*self._scheduler.reading, *self._scheduler.queued]
         for job in unfinished:
             job.future.cancel()
         # The thread stops after its turn; a process that ended meanwhile would be aborted inside torch.
@@ -168,7 +173,7 @@ class Engine:
     def _drop_waiting(self, job: Job) -> None:
         """A cancelled job that waits leaves at once; one that is being read is left to the engine's next turn."""
         with self._changed:
-            if job in self._scheduler.waiting:
+            if job in self._scheduler.queued:
                 self._scheduler.remove(job)
 
     def _run(self) -> None:
@@ -186,7 +191,7 @@ class Engine:
     def _next_turn(self) -> Turn[Job] | None:
         """Wait for work; None when the engine is closed and nothing is left."""
         with self._changed:
-            for job in [*self._scheduler.reading, *self._scheduler.waiting]:
+            for job in [*self._scheduler.reading, *self._scheduler.queued]:
                 if job.future.cancelled():
                     self._leave(job)
             self._changed.wait_for(lambda: self._scheduler.has_work or self._closed)
@@ -257,7 +262,7 @@ class Engine:
 
     def _finish_window(self, job: Job, window: DecodedWindow) -> None:
         """Give up the window's seats; then hear it again if need be, go on to the next, or answer."""
-        doubted = not job.hearing.whole and is_doubtful(window)
+        doubted = not job.hearing.whole and not job.deferrable and is_doubtful(window)
         with self._changed:
             self._leave(job)
             job.hearing.decode_seconds += time.monotonic() - job.hearing.encoded_at
@@ -280,7 +285,7 @@ class Engine:
         job.decoded.append(replace(window, encode_seconds=spent.encode_seconds, decode_seconds=spent.decode_seconds))
         if not job.finished:
             job.hearing = self._hearing(job.windows[len(job.decoded)])
-            self._scheduler.add(job)
+            self._scheduler.add(job, deferrable=job.deferrable)
 
     def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
         logger.error("recognition failed", exc_info=error)

@@ -118,14 +118,16 @@ class Replicas:
     def _engines(self) -> list[Engine]:
         return [replica.engine for replica in self._replicas]
 
-    def submit(self, windows: Sequence[Samples], options: DecodingOptions) -> "Future[DecodedClip]":
+    def submit(
+        self, windows: Sequence[Samples], options: DecodingOptions, *, deferrable: bool = False
+    ) -> "Future[DecodedClip]":
         """As `Engine.submit`, to the replica with the least to do."""
         samples = sum(map(len, windows))
         with self._lock:
             replica = least_busy(self._replicas)
             replica.samples += samples
         try:
-            future = replica.engine.submit(windows, options)
+            future = replica.engine.submit(windows, options, deferrable=deferrable)
         except Exception:
             self._take_back(replica, samples)
             raise

@@ -6,7 +6,8 @@ Between two encodings those that are being read go on for a few steps, so that n
 
 The first in the queue is always the next to be encoded, and decides of what kind those are that are encoded with it:
 others of its kind that wait behind it may join, past those of another kind, as long as there are seats and room in the
-batch. Where the first finds no seats nobody is encoded, so that nobody is overtaken for ever.
+batch. Where the first finds no seats nobody is encoded, so that nobody is overtaken for ever. What can be deferred has
+a queue of its own, and is begun only while nothing else waits.
 """
 
 from collections import deque
@@ -51,16 +52,22 @@ class Scheduler(Generic[T]):
         self.seats = seats
         self.encode_at_once = encode_at_once
         self.waiting: deque[T] = deque()
+        self.deferred: deque[T] = deque()
         self.reading: list[T] = []
         self._steps_since_encoding = STEPS_BETWEEN_ENCODINGS
 
     @property
     def has_work(self) -> bool:
-        return bool(self.waiting or self.reading)
+        return bool(self.waiting or self.deferred or self.reading)
 
-    def add(self, item: T) -> None:
-        """Queue it, last."""
-        self.waiting.append(item)
+    @property
+    def queued(self) -> list[T]:
+        """All that wait, in the order of their turns."""
+        return [*self.waiting, *self.deferred]
+
+    def add(self, item: T, *, deferrable: bool = False) -> None:
+        """Queue it, last; `deferrable`: behind all that will come and is not."""
+        (self.deferred if deferrable else self.waiting).append(item)
 
     def add_first(self, item: T) -> None:
         """Queue it before all others: it has had its turn already."""
@@ -68,19 +75,19 @@ class Scheduler(Generic[T]):
 
     def remove(self, item: T) -> None:
         """Forget it, wherever it is; its seats are free at once."""
-        if item in self.waiting:
-            self.waiting.remove(item)
-        if item in self.reading:
-            self.reading.remove(item)
+        for place in (self.waiting, self.deferred, self.reading):
+            if item in place:
+                place.remove(item)
 
     def next_turn(self) -> Turn[T]:
         """Decide the next turn; those that are to be encoded take their seats."""
+        queue = self.waiting or self.deferred
         encode: list[T] = []
-        if self._may_encode():
-            encode.append(self._seated(self.waiting[0]))
-            for item in list(self.waiting):
+        if queue and self._may_encode(queue[0]):
+            encode.append(self._seated(queue, queue[0]))
+            for item in list(queue):
                 if len(encode) < self.encode_at_once and item.kind == encode[0].kind and item.seats <= self._free:
-                    encode.append(self._seated(item))
+                    encode.append(self._seated(queue, item))
             self._steps_since_encoding = 0
         self._steps_since_encoding += 1
         return Turn(tuple(encode), tuple(self.reading))
@@ -89,13 +96,13 @@ class Scheduler(Generic[T]):
     def _free(self) -> int:
         return self.seats - sum(item.seats for item in self.reading)
 
-    def _may_encode(self) -> bool:
-        """Whether it is time and the first in the queue finds seats; one that needs more than there are goes alone."""
-        if not self.waiting or not self.reading:
-            return bool(self.waiting)
-        return self.waiting[0].seats <= self._free and self._steps_since_encoding >= STEPS_BETWEEN_ENCODINGS
+    def _may_encode(self, first: T) -> bool:
+        """Whether it is time and the first in a queue finds seats; one that needs more than there are goes alone."""
+        if not self.reading:
+            return True
+        return first.seats <= self._free and self._steps_since_encoding >= STEPS_BETWEEN_ENCODINGS
 
-    def _seated(self, item: T) -> T:
-        self.waiting.remove(item)
+    def _seated(self, queue: deque[T], item: T) -> T:
+        queue.remove(item)
         self.reading.append(item)
         return item

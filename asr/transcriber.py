@@ -73,7 +73,11 @@ class Transcriber:
     def prepare(self, data: bytes) -> Prepared:
         """Decode a clip, measure it and cut it into windows. Raises InvalidAudio and AudioTooLong."""
         started = time.monotonic()
-        audio = self._decode(data)
+        return self.prepare_audio(self._decode(data), started)
+
+    def prepare_audio(self, audio: Audio, started: float | None = None) -> Prepared:
+        """Measure audio and cut it into windows; `started` tells when work on it began, if before now."""
+        started = time.monotonic() if started is None else started
         quality, speech = self.gate.inspect(audio)
         windows = self._windows(audio.samples, speech) if quality.verdict.worth_recognising else []
         return Prepared(quality, tuple(windows), time.monotonic() - started)
@@ -83,10 +87,15 @@ class Transcriber:
             samples, speech = without_idle_ends(samples, speech)
         return split_at_pauses(samples, speech)
 
-    def assemble(self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:
-        """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked."""
+    def assemble(
+        self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None, *, is_partial: bool = False
+    ) -> Transcript:
+        """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked.
+
+        `is_partial`: the speaker has just begun, so that the model's doubt whether this is speech does not count.
+        """
         windows = clip.windows if clip else ()
-        heard = [window for window in windows if not is_invented(window)]
+        heard = [window for window in windows if not is_invented(window, is_partial=is_partial)]
         if not heard:
             return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])

@@ -12,8 +12,8 @@ free then.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from server.errors import ApiError, busy
 
@@ -56,10 +56,25 @@ class Admission:
         wait = max(self.seconds_per_window * places_ahead, too_late)
         return self.waiting >= self.max_places or wait > self.max_wait
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a newcomer would not get a place at once."""
+        return bool(self._waiting) or self.taken >= self.max_places or self.delay > self.max_delay
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Hold a place. Raises ApiError (503) when there is none in time."""
         await self._enter()
+        try:
+            yield
+        finally:
+            self.taken -= 1
+            self._let_in()
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Hold a place at once, for work that was let in before: what a listener said has to be answered."""
+        self.taken += 1
         try:
             yield
         finally:

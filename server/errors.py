@@ -59,7 +59,7 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
     def handle(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code == 405:
             error.headers = {"Allow": ", ".join(_allowed(request))}
-        return error_response(_translated(error, getattr(request.state, "request_id", "")), metrics)
+        return error_response(api_error(error, getattr(request.state, "request_id", "")), metrics)
 
     for kind in (
         HTTPException,
@@ -72,7 +72,8 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def _translated(error: Exception, request_id: str) -> ApiError:
+def api_error(error: Exception, request_id: str) -> ApiError:
+    """What went wrong, as an answer; `request_id` leads to the log where that says more."""
     match error:
         case ApiError():
             return error

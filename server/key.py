@@ -2,10 +2,12 @@
 
 import hmac
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from server.errors import ApiError, error_response
+from server.live.refusal import SUBPROTOCOLS, refuse
 from server.metrics import Metrics
 from server.settings import Settings
 
@@ -13,7 +15,10 @@ GUARDED = "/v1/"
 
 
 class RequireKey:
-    """ASGI middleware: requests to /v1 need `Authorization: Bearer KEY` (or `Token KEY`) where the owner set a key."""
+    """ASGI middleware: requests to /v1 need `Authorization: Bearer KEY` (or `Token KEY`) where the owner set a key.
+
+    A WebSocket may bring it as subprotocols instead, `token, KEY`, which browsers can set.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app = app
@@ -23,14 +28,25 @@ class RequireKey:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._may_pass(scope):
             await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await refuse(WebSocket(scope, receive, send), _refusal(), self.metrics)
         else:
             await error_response(_refusal(), self.metrics)(scope, receive, send)
 
     def _may_pass(self, scope: Scope) -> bool:
-        if self.key is None or scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+        if self.key is None or scope["type"] == "lifespan" or not scope["path"].startswith(GUARDED):
             return True
-        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        return scheme.lower() in {"bearer", "token"} and hmac.compare_digest(given.strip().encode(), self.key.encode())
+        return hmac.compare_digest(_offered_key(HTTPConnection(scope)).encode(), self.key.encode())
+
+
+def _offered_key(connection: HTTPConnection) -> str:
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() in {"bearer", "token"}:
+        return key.strip()
+    match connection.scope.get("subprotocols", []):
+        case [scheme, key, *_] if scheme in SUBPROTOCOLS:
+            return str(key)
+    return ""
 
 
 def _refusal() -> ApiError:

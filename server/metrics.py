@@ -47,6 +47,37 @@ class Metrics:
             "sayseek_disconnects", "Clips dropped because the client left.", registry=self.registry
         )
 
+        self.utterances = Counter(
+            "sayseek_utterances",
+            "Utterances of listeners, by what ended them: silence, finalize, close or longest.",
+            ("ended_by",),
+            registry=self.registry,
+        )
+        self.interims = Counter(
+            "sayseek_interims",
+            "Interim results, by outcome: sent, empty (no words yet) or dropped.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.speculative_finals = Counter(
+            "sayseek_speculative_finals",
+            "Finals made ready when a speaker fell silent, by outcome: used, or in vain, for speech went on.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.final_wait_seconds = Histogram(
+            "sayseek_final_wait_seconds",
+            "Seconds from the end of an utterance, after the silence that ends it, to its final.",
+            buckets=STAGE_BUCKETS,
+            registry=self.registry,
+        )
+        self.listeners_closed = Counter(
+            "sayseek_listeners_closed",
+            "Live connections that have ended, by close code.",
+            ("code",),
+            registry=self.registry,
+        )
+
     def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """Report `value()` whenever somebody scrapes."""
         Gauge(f"sayseek_{name}", meaning, registry=self.registry).set_function(value)

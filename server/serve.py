@@ -19,6 +19,7 @@ from server.logs import configure_logging
 from server.memory import keep_what_is_loaded
 from server.services import Services
 from server.settings import Settings
+from server.websocket import MAX_MESSAGE_BYTES, WebSocketConnection
 
 ANSWER_SECONDS = 2  # for the last answers to go out once the work has been given up
 
@@ -34,7 +35,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | No
     listener = listen(settings.host, settings.port)
     app = create_app(settings, on_failure=lambda _: server.handle_exit(signal.SIGTERM, None))
     services: Services = app.state.services
-    server = _Server(app, settings)
+    server = _Server(app, settings, services)
     # uvicorn puts this back when it has obeyed: a signal at the very end changes nothing.
     for obeyed in (signal.SIGTERM, signal.SIGINT):
         signal.signal(obeyed, server.handle_exit)
@@ -71,10 +72,13 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn with bounded connections, which at shutdown gives up at the deadline what is still in flight."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, services: Services) -> None:
         config = uvicorn.Config(
             app,
             http=Connection,
+            ws=WebSocketConnection,
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # PCM hardly gets smaller
             log_config=None,
             access_log=False,
             server_header=False,
@@ -84,6 +88,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.server_state = Connections(connection_limit(settings.max_connections))
         self._shutdown_timeout = settings.shutdown_timeout
+        self._listeners = services.listeners
         self._hurry = asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -98,6 +103,7 @@ class _Server(uvicorn.Server):
             listener.listen(QUEUED)  # uvicorn queues no more than it accepts at once
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._listeners.stop()
         giving_up = asyncio.create_task(self._give_up_at_deadline())
         try:
             await super().shutdown(sockets)
@@ -105,7 +111,7 @@ class _Server(uvicorn.Server):
             giving_up.cancel()
 
     async def _give_up_at_deadline(self) -> None:
-        """Cancel every request that is still in flight then; the application answers it 503."""
+        """Cancel every request that is still in flight then; the application answers it 503, and closes with 1001."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), self._shutdown_timeout)
         for task in self.server_state.tasks:

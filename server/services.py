@@ -24,6 +24,7 @@ from search.errors import SearchError
 from search.index import SearchIndex, open_index
 from server.admission import Admission
 from server.errors import busy
+from server.live.listeners import MOST_FINALS, Listeners
 from server.metrics import Metrics
 from server.settings import Settings
 
@@ -33,6 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SEARCH_THREADS = 2
+LIVE_THREADS = 2
 MAX_WRITES = 8  # that may run or wait; each holds an upload
 LOADING = "sayseek-loading"
 
@@ -45,6 +47,8 @@ class Services:
         self.shares = shares_here(settings.replicas, settings.threads)
         self.metrics = Metrics()
         self.admission = Admission(settings.max_queue, settings.queue_wait, settings.max_delay)
+        self.listeners = Listeners(settings.max_listeners)
+        self.metrics.watch("listeners", "Live connections that are open.", lambda: len(self.listeners))
         self.metrics.watch(
             "queue_depth", "Clips in work or waiting.", lambda: self.admission.taken + self.admission.waiting
         )
@@ -58,6 +62,7 @@ class Services:
         # Each kind of blocking work has threads of its own: a long import must not hold up a spoken query.
         self._audio_threads = ThreadPoolExecutor(self.shares.audio_workers, "sayseek-audio")
         self._search_threads = ThreadPoolExecutor(SEARCH_THREADS, "sayseek-search")
+        self._live_threads = ThreadPoolExecutor(LIVE_THREADS, "sayseek-live")
         self._writer_thread = ThreadPoolExecutor(1, "sayseek-writer")
         self._writes = 0
 
@@ -76,6 +81,10 @@ class Services:
     async def in_audio_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work on audio off the event loop."""
         return await _run(self._audio_threads, function, *args, **kwargs)
+
+    async def in_live_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run milliseconds of work for a listener off the event loop; nothing here waits for a file."""
+        return await _run(self._live_threads, function, *args, **kwargs)
 
     async def in_search_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a search or a look-up off the event loop."""
@@ -114,7 +123,7 @@ class Services:
             await asyncio.to_thread(self._audio_workers.close)
         if self._index:
             await asyncio.to_thread(self._index.close)
-        for threads in (self._audio_threads, self._search_threads, self._writer_thread):
+        for threads in (self._audio_threads, self._search_threads, self._live_threads, self._writer_thread):
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self) -> None:
@@ -185,8 +194,9 @@ def load_replicas(settings: Settings, shares: Shares) -> Replicas:
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
     computes = choose_computes(checkpoint, settings.precision, shares, settings.compiled_code)
-    # Admission lets no more in than one engine's queue holds: the engines' own bound is never met.
-    replicas = Replicas(checkpoint, computes, max_queue=settings.max_queue, whole_windows=settings.whole_windows)
+    # Admission and the listeners let no more in than one engine's queue holds: the engines' own bound is never met.
+    max_queue = settings.max_queue + settings.max_listeners * MOST_FINALS
+    replicas = Replicas(checkpoint, computes, max_queue=max_queue, whole_windows=settings.whole_windows)
     seconds = time.monotonic() - started
     logger.info("model %s loaded in %.1f s: %s", Path(settings.model).name, seconds, replicas.compute)
     return replicas

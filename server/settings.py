@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     answer_timeout: float = Field(
         60.0, gt=0, description="Seconds that a clip may take once it has a place, before it is given up: 503."
     )
+    max_listeners: int = Field(200, ge=0, le=10_000, description="Live connections that may be open at once.")
+    listener_timeout: float = Field(
+        30.0, gt=0, description="Seconds that a live connection may bring neither audio nor KeepAlive."
+    )
     shutdown_timeout: float = Field(20.0, ge=0, description="Seconds that requests in flight get to finish at SIGTERM.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")

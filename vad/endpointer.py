@@ -20,18 +20,33 @@ class EndpointerOptions:
     """Kept before the first frame of speech: quiet first consonants, which detectors miss."""
     hangover: float = 0.64
     """Silence that ends an utterance. People pause within a query, before a name they search for."""
+    hangover_if_complete: float = 0.3
+    """The same, at most, once a recogniser finds the query complete (`Endpointer.expect`)."""
+    hangover_if_open: float = 0.8
+    """The same, at least, once a recogniser finds that the query breaks off."""
+    pause: float = 0.08
+    """Silence after which speech is said to have paused, so that a recogniser may start before the hangover is over."""
     post_roll: float = 0.3
     """Kept after the last frame of speech, as far as the hangover has heard it."""
-    shortest: float = 0.2
+    shortest: float = 0.3
     """Utterances with less speech than this are dropped: a click, a cup put down."""
     longest: float = 30.0
     """Longer ones are cut here and go on as a new utterance. 30 s is what the model hears at once."""
-    onset_votes: int = 3
+    onset_votes: int = 4
     """Frames of speech, among the last `onset_window`, that open an utterance."""
-    onset_window: int = 5
+    onset_window: int = 6
 
     def __post_init__(self) -> None:
-        for name in ("pre_roll", "hangover", "post_roll", "shortest", "longest"):
+        for name in (
+            "pre_roll",
+            "hangover",
+            "hangover_if_complete",
+            "hangover_if_open",
+            "pause",
+            "post_roll",
+            "shortest",
+            "longest",
+        ):
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds >= 0):
                 raise ValueError(f"{name} is {seconds}: give seconds, 0 or more")
@@ -54,6 +69,21 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True)
+class SpeechPaused:
+    """The utterance from frame `start` has fallen silent with frame `end`: it has ended, or this is a pause in it."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class SpeechResumed:
+    """It was a pause: the utterance from frame `start` goes on."""
+
+    start: int
+
+
+@dataclass(frozen=True)
 class UtteranceEnded:
     """An utterance reaches over the frames `start <= i < end`."""
 
@@ -62,7 +92,8 @@ class UtteranceEnded:
     ended_by: Literal["silence", "longest", "flush"]
 
 
-Event = SpeechStarted | UtteranceEnded
+Event = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded
+Completeness = Literal["complete", "open"]
 
 
 @dataclass
@@ -73,13 +104,16 @@ class _Utterance:
     last_speech: int
     voiced: int
     needed: int
+    hangover: int
     announced: bool = False
+    paused: bool = False
 
 
 class Endpointer:
     """Turns the decisions about one stream's frames into utterances, which never overlap and come in order.
 
-    Every utterance announced by `SpeechStarted` is ended by one `UtteranceEnded`. Any run of speech as long
+    Every utterance announced by `SpeechStarted` is ended by one `UtteranceEnded`; between them, every `SpeechPaused` is
+    followed by `SpeechResumed` or that end. Any run of speech as long
     as both `shortest` and `onset_votes` frames lies within utterances, whole.
     Raises `ValueError` when `frame_seconds` is not positive, or `longest` is shorter than the onset's window.
     """
@@ -89,6 +123,11 @@ class Endpointer:
             raise ValueError(f"frame_seconds is {frame_seconds}: give the length of a frame, such as 0.02")
         self._pre_roll = _frames(options.pre_roll, frame_seconds)
         self._hangover = max(1, _frames(options.hangover, frame_seconds))
+        self._hangovers: dict[Completeness, int] = {
+            "complete": max(1, min(self._hangover, _frames(options.hangover_if_complete, frame_seconds))),
+            "open": max(self._hangover, _frames(options.hangover_if_open, frame_seconds)),
+        }
+        self._pause = max(1, _frames(options.pause, frame_seconds))
         self._post_roll = _frames(options.post_roll, frame_seconds)
         self._shortest = max(options.onset_votes, _frames(options.shortest, frame_seconds))
         self._longest = _frames(options.longest, frame_seconds)
@@ -116,7 +155,25 @@ class Endpointer:
         elif is_speech:
             self._utterance.last_speech = frame
             self._utterance.voiced += 1
-        return [*self._announce(), *self._end_by_length(), *self._end_by_silence()]
+            self._utterance.hangover = self._hangover
+        return [
+            *self._announce(),
+            *self._resume(is_speech),
+            *self._end_by_length(),
+            *self._end_by_silence(),
+            *self._pause_speech(),
+        ]
+
+    def expect(self, completeness: Completeness) -> list[Event]:
+        """A recogniser's word on the query before the pause that is on: the hangover to wait for until speech goes on.
+
+        Gives the utterance's end where that much silence has been heard already. Without a pause nothing happens: the
+        word came too late.
+        """
+        if self._utterance is None or not self._utterance.paused:
+            return []
+        self._utterance.hangover = self._hangovers[completeness]
+        return self._end_by_silence()
 
     def flush(self) -> list[Event]:
         """Ends the utterance that is open. More may be pushed; no later utterance reaches back past this."""
@@ -134,6 +191,7 @@ class Endpointer:
             last_speech=self._heard - 1,
             voiced=sum(self._window),
             needed=self._shortest,
+            hangover=self._hangover,
         )
 
     def _announce(self) -> list[Event]:
@@ -144,6 +202,20 @@ class Endpointer:
         utterance.start = self._reachable(utterance.start)
         return [SpeechStarted(utterance.start)]
 
+    def _resume(self, is_speech: bool) -> list[Event]:
+        utterance = self._utterance
+        if utterance is None or not (is_speech and utterance.paused):
+            return []
+        utterance.paused = False
+        return [SpeechResumed(utterance.start)]
+
+    def _pause_speech(self) -> list[Event]:
+        utterance = self._utterance
+        if utterance is None or not utterance.announced or utterance.paused or self._silence(utterance) < self._pause:
+            return []
+        utterance.paused = True
+        return [SpeechPaused(utterance.start, utterance.last_speech + 1)]
+
     def _end_by_length(self) -> list[Event]:
         utterance = self._utterance
         if utterance is None or not utterance.announced or self._heard - utterance.start < self._longest:
@@ -151,12 +223,12 @@ class Endpointer:
         ended = UtteranceEnded(utterance.start, self._heard, "longest")
         self._previous_end = self._heard
         # What follows belongs to speech already accepted: one more frame of it is enough to go on.
-        self._utterance = _Utterance(self._heard, utterance.last_speech, voiced=0, needed=1)
+        self._utterance = _Utterance(self._heard, utterance.last_speech, 0, needed=1, hangover=utterance.hangover)
         return [ended]
 
     def _end_by_silence(self) -> list[Event]:
         utterance = self._utterance
-        if utterance is None or self._heard - 1 - utterance.last_speech < self._hangover:
+        if utterance is None or self._silence(utterance) < utterance.hangover:
             return []
         return self._close("silence")
 
@@ -167,6 +239,9 @@ class Endpointer:
             return []
         self._previous_end = min(self._heard, utterance.last_speech + 1 + self._post_roll)
         return [UtteranceEnded(utterance.start, self._previous_end, ended_by)]
+
+    def _silence(self, utterance: _Utterance) -> int:
+        return self._heard - 1 - utterance.last_speech
 
     def _reachable(self, start: int) -> int:
         """`start`, moved up where an utterance from there would be longer than the longest."""

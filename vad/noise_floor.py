@@ -63,19 +63,21 @@ class NoiseFloor:
         self._adaptation = frame_seconds / ADAPTATION_SECONDS
         self._mean: float | None = None
         self._deviation = INITIAL_DEVIATION_DB
+        self.level = QUIETEST_DBFS
+        """The floor, in dBFS, after the last frame."""
 
     def stands_out(self, level: float, speech_like: bool) -> bool:
         """Whether a frame of `level` dBFS is clearly louder than the background; True while that is unknown.
 
         `speech_like` is another detector's word on the frame: frames without it teach what the background is.
         """
-        floor = self._follow(level)
+        self.level = self._follow(level)
         if not speech_like:
             self._learn_background(level)
         if self._warm_up_frames > 0:
             self._warm_up_frames -= 1
             return True
-        return level > floor + self._margin(floor)
+        return level > self.level + self._margin(self.level)
 
     def _follow(self, level: float) -> float:
         self._recent.append(10 ** (level / 10))

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from vad.detector import FRAME_SECONDS, SpeechDetector
-from vad.endpointer import Endpointer, EndpointerOptions, Event, UtteranceEnded
+from vad.detector import FRAME_SECONDS
+from vad.endpointer import Completeness, Endpointer, EndpointerOptions, Event, UtteranceEnded
 from vad.frames import FrameCutter
+from vad.held_audio import HeldAudio, Samples
+from vad.voice import FRAME_SAMPLES, SAMPLE_RATE, VoiceDetector
 
-SAMPLE_RATE = 16_000  # what the models hear
-BYTES_PER_SAMPLE = 2
-BYTES_PER_FRAME = round(SAMPLE_RATE * FRAME_SECONDS) * BYTES_PER_SAMPLE
+__all__ = ["DEFAULT_OPTIONS", "SAMPLE_RATE", "Samples", "Utterance", "UtteranceCutter", "UtteranceStream", "pcm16"]
+
+BYTES_PER_FRAME = 2 * FRAME_SAMPLES
+FRAMES_AT_ONCE = 50  # a long message is worked through in pieces, so that no more of it is held than needed
 DEFAULT_OPTIONS = EndpointerOptions()
-
-Samples = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -27,40 +28,83 @@ class Utterance:
     samples: Samples = field(repr=False)
 
 
+class UtteranceStream:
+    """Follows one stream of 16 bit mono sound at 16 kHz: what happens, with the utterance it happens to.
+
+    It holds the audio of the open utterance, from its pre-roll on, and no more: never longer than `longest`.
+    Without `endpointing`, whoever sends has cut out the speech: all of it counts, and `flush` ends utterances.
+    """
+
+    def __init__(self, options: EndpointerOptions = DEFAULT_OPTIONS, *, endpointing: bool = True) -> None:
+        self._cutter = FrameCutter(BYTES_PER_FRAME)
+        self._detector = VoiceDetector() if endpointing else None
+        self._endpointer = Endpointer(options, FRAME_SECONDS)
+        self._audio = HeldAudio()
+
+    def push(self, data: bytes) -> list[tuple[Event, Utterance]]:
+        """Takes the next bytes, little-endian, any number of them; gives the events in them.
+
+        With each comes its utterance, as it was: up to its end if it has ended, else all that was heard of it.
+        """
+        frames = np.frombuffer(b"".join(self._cutter.push(data)), "<i2").reshape(-1, FRAME_SAMPLES)
+        pieces = (frames[at : at + FRAMES_AT_ONCE] for at in range(0, len(frames), FRAMES_AT_ONCE))
+        return [heard for piece in pieces for heard in self._push(piece)]
+
+    def expect(self, completeness: Completeness) -> list[tuple[Event, Utterance]]:
+        """A recogniser's word on the query before the pause that is on: see `Endpointer.expect`."""
+        return self._with_audio(self._endpointer.expect(completeness), self._audio.end)
+
+    @property
+    def heard(self) -> Utterance:
+        """The open utterance so far, or what one that begins now would reach back to. Its samples are not a copy."""
+        return self._utterance(self._endpointer.open_from * FRAME_SAMPLES, self._audio.end)
+
+    def flush(self) -> tuple[UtteranceEnded | None, Utterance]:
+        """Ends what is open; more may be pushed. Gives what was heard of it, even if it was too short to be announced.
+
+        The event is None where no utterance had been announced. Less than a frame at the end stays for what follows.
+        """
+        heard = self.heard
+        ended = self._with_audio(self._endpointer.flush(), self._audio.end)
+        self._audio.let_go(self._audio.end)
+        for event, utterance in ended:
+            if isinstance(event, UtteranceEnded):
+                return event, utterance
+        return None, heard
+
+    def _push(self, frames: Samples) -> Iterator[tuple[Event, Utterance]]:
+        now = self._audio.end
+        self._audio.append(frames.ravel())
+        for is_speech in self._detector.decide(frames) if self._detector else [True] * len(frames):
+            now += FRAME_SAMPLES
+            if events := self._endpointer.push(is_speech):
+                yield from self._with_audio(events, now)
+        self._audio.let_go(self._endpointer.open_from * FRAME_SAMPLES)
+
+    def _with_audio(self, events: list[Event], now: int) -> list[tuple[Event, Utterance]]:
+        return [(event, self._utterance(event.start * FRAME_SAMPLES, _end(event, now))) for event in events]
+
+    def _utterance(self, start: int, end: int) -> Utterance:
+        return Utterance(_seconds(start), _seconds(end), self._audio.between(start, end))
+
+
 class UtteranceCutter:
     """Cuts the utterances out of one stream of samples. It holds the audio of the open utterance, no more."""
 
     def __init__(self, options: EndpointerOptions = DEFAULT_OPTIONS) -> None:
-        self._frames = FrameCutter(BYTES_PER_FRAME)
-        self._detector = SpeechDetector(SAMPLE_RATE)
-        self._endpointer = Endpointer(options, FRAME_SECONDS)
-        self._audio = bytearray()
-        self._audio_from = 0  # the frame at which it begins
+        self._stream = UtteranceStream(options)
 
     def push(self, samples: Samples) -> Iterator[Utterance]:
         """Takes the next samples, any number of them, at 16 kHz; gives the utterances that end in them."""
-        for frame in self._frames.push(samples.astype("<i2").tobytes()):
-            self._audio += frame
-            yield from self._cut(self._endpointer.push(self._detector.is_speech(frame)))
-            self._let_go(self._endpointer.open_from)
+        for event, utterance in self._stream.push(samples.astype("<i2").tobytes()):
+            if isinstance(event, UtteranceEnded):
+                yield utterance
 
     def flush(self) -> Iterator[Utterance]:
         """The stream is over: gives the utterance that was open."""
-        yield from self._cut(self._endpointer.flush())
-
-    def _cut(self, events: list[Event]) -> Iterator[Utterance]:
-        for event in events:
-            if isinstance(event, UtteranceEnded):
-                yield Utterance(_seconds(event.start), _seconds(event.end), self._samples(event.start, event.end))
-
-    def _samples(self, start: int, end: int) -> Samples:
-        """The samples of the frames start <= i < end."""
-        first, last = ((frame - self._audio_from) * BYTES_PER_FRAME for frame in (start, end))
-        return np.frombuffer(bytes(self._audio[first:last]), "<i2").astype(np.int16)
-
-    def _let_go(self, frame: int) -> None:
-        del self._audio[: (frame - self._audio_from) * BYTES_PER_FRAME]
-        self._audio_from = frame
+        ended, utterance = self._stream.flush()
+        if ended:
+            yield utterance
 
 
 def pcm16(samples: npt.NDArray[np.float32]) -> Samples:
@@ -68,5 +112,9 @@ def pcm16(samples: npt.NDArray[np.float32]) -> Samples:
     return np.clip(np.nan_to_num(np.round(samples * 32768)), -32768, 32767).astype(np.int16)
 
 
-def _seconds(frames: int) -> float:
-    return round(frames * FRAME_SECONDS, 3)
+def _end(event: Event, now: int) -> int:
+    return event.end * FRAME_SAMPLES if isinstance(event, UtteranceEnded) else now
+
+
+def _seconds(samples: int) -> float:
+    return round(samples / SAMPLE_RATE, 3)

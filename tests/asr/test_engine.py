@@ -156,8 +156,9 @@ def texts(future: "Future[DecodedClip]") -> list[str]:
     return [window.best.text for window in future.result(WAIT).windows]
 
 
-def submit(engine: Engine, *names: int, alternatives: int = 0) -> "Future[DecodedClip]":
-    return engine.submit([window(name) for name in names], DecodingOptions(alternatives=alternatives))
+def submit(engine: Engine, *names: int, alternatives: int = 0, deferrable: bool = False) -> "Future[DecodedClip]":
+    options = DecodingOptions(alternatives=alternatives)
+    return engine.submit([window(name) for name in names], options, deferrable=deferrable)
 
 
 def test_clips_are_answered_with_their_own_text(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
@@ -374,6 +375,29 @@ def test_a_window_is_not_heard_a_third_time(engine: Engine, encoder: ScriptedEnc
     assert not submit(engine, 2).result(WAIT).windows[0].complete
     assert encoder.encoded == [(2, False), (2, True)]
     assert (engine.windows_heard, engine.windows_doubted) == (1, 1)
+
+
+def test_what_can_be_deferred_waits_for_the_others_and_has_a_queue_of_its_own(
+    engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps
+) -> None:
+    submit(engine, 0)
+    assert steps.this_step() == [0]
+    deferred = [submit(engine, name, deferrable=True) for name in (1, 2, 3)]
+    with pytest.raises(EngineBusy):
+        submit(engine, 5, deferrable=True)
+    deferred[1].cancel()
+    others = [submit(engine, name) for name in (4, 5)]
+    assert engine.queue_depth == 2
+    steps.open()
+    assert [texts(future) for future in (*others, deferred[0], deferred[2])] == [["e"], ["f"], ["b"], ["d"]]
+    assert encoder.names == [0, 4, 5, 1, 3]
+
+
+def test_what_can_be_deferred_is_not_heard_again(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
+    steps.endless = {2}
+    steps.open()
+    assert not submit(engine, 2, deferrable=True).result(WAIT).windows[0].complete
+    assert encoder.encoded == [(2, False)]
 
 
 def test_whole_windows_are_heard_once(compute: Compute, encoder: ScriptedEncoder, steps: GatedSteps) -> None:

@@ -112,6 +112,27 @@ def test_what_is_added_first_comes_before_all_that_wait() -> None:
     assert encoded_when_each_ends_at_once(scheduler, 3) == ["again", "a", "b"]
 
 
+def test_what_can_be_deferred_waits_for_all_others_also_those_that_come_later() -> None:
+    scheduler = scheduler_with()
+    scheduler.add(Item("interim"), deferrable=True)
+    scheduler.add(Item("later interim"), deferrable=True)
+    scheduler.add(Item("final"))
+    assert [item.name for item in scheduler.queued] == ["final", "interim", "later interim"]
+    assert encoded_when_each_ends_at_once(scheduler, 2) == ["final", "interim"]
+    scheduler.add(Item("later final"))
+    assert encoded_when_each_ends_at_once(scheduler, 2) == ["later final", "later interim"]
+    assert not scheduler.has_work
+
+
+def test_what_can_be_deferred_does_not_take_the_seats_that_another_waits_for() -> None:
+    reading = Item("reading", seats=6)
+    scheduler = scheduler_with(reading, Item("final", seats=3), seats=8)
+    scheduler.add(Item("interim"), deferrable=True)
+    assert encoded_in(scheduler, 20) == ["reading", *["-"] * 19]
+    scheduler.remove(reading)
+    assert encoded_in(scheduler, 1) == ["final"]
+
+
 def test_a_long_clip_lets_those_that_wait_in_between_its_windows() -> None:
     long = Item("long")
     scheduler = scheduler_with(long, Item("short"), Item("shorter"))

@@ -59,11 +59,11 @@ HALF_A_DOCUMENT = b"PUT /v1/documents HTTP/1.1\r\nHost: x\r\nContent-Length: 100
 
 def test_what_waits_at_the_deadline_is_answered_503(start_server: StartServer, speech: Samples) -> None:
     """A half-sent upload once got a plain-text 500; only what the model worked on was answered."""
-    settings = {"max_queue": 1, "queue_wait": 60, "shutdown_timeout": 1}
+    settings = {"max_queue": 2, "queue_wait": 60, "shutdown_timeout": 1}
     with start_server(model="tiny.en", sample_catalogue="false", **settings) as server:
         long = with_sndfile(np.tile(speech, 36), "FLAC")
-        asked = [ask_in_thread(server, long) for _ in range(2)]
-        wait_until(lambda: server.metric("sayseek_queue_depth") == 2)
+        asked = [ask_in_thread(server, long) for _ in range(3)]
+        wait_until(lambda: server.metric("sayseek_queue_depth") == 3)
         uploading = [connect(server, HALF_A_CLIP), connect(server, HALF_A_DOCUMENT)]
         httpx.get(f"{server.address}/healthz")  # what was sent before has been read by then
         assert server.stop(signal.SIGTERM) == 0

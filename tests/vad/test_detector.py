@@ -8,12 +8,11 @@ import pytest
 import soundfile
 import soxr
 
+from tests.vad.sounds import RATE, Pcm, hiss, silence, spoken_part
 from vad.detector import FRAME_SECONDS, SpeechDetector, speech_frames
 from vad.endpointer import Endpointer, EndpointerOptions, UtteranceEnded
 
 SPOKEN = Path(__file__).parents[2] / "samples" / "hotels-in-reykjavik.flac"
-RATE = 16000
-Pcm = npt.NDArray[np.int16]
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +22,12 @@ def spoken() -> Pcm:
     return samples
 
 
-def hiss(seconds: float, dbfs: float, rate: int = RATE) -> Pcm:
-    noise = np.random.default_rng(7).standard_normal(round(seconds * rate))
-    return (noise * 10 ** (dbfs / 20) * 32768).clip(-32768, 32767).astype(np.int16)
-
-
-def spoken_part(pcm: Pcm) -> Pcm:
-    """From the first to the last sample that is louder than a whisper."""
-    loud = np.flatnonzero(np.abs(pcm) > 1000)
-    return pcm[loud[0] : loud[-1]]
-
-
 def utterances(pcm: Pcm) -> list[tuple[float, float]]:
     """Start and end, in seconds, of what the default options cut out."""
     endpointer = Endpointer(EndpointerOptions(), FRAME_SECONDS)
     events = [event for frame in speech_frames(pcm, RATE) for event in endpointer.push(bool(frame))]
     ended = [event for event in events + endpointer.flush() if isinstance(event, UtteranceEnded)]
     return [(event.start * FRAME_SECONDS, event.end * FRAME_SECONDS) for event in ended]
-
-
-def silence(seconds: float) -> Pcm:
-    return np.zeros(round(seconds * RATE), np.int16)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 32000, 48000])

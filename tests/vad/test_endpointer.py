@@ -1,13 +1,34 @@
+import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad.endpointer import Endpointer, EndpointerOptions, Event, SpeechStarted, UtteranceEnded
+from vad.endpointer import (
+    Completeness,
+    Endpointer,
+    EndpointerOptions,
+    Event,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    UtteranceEnded,
+)
 
 FRAME_SECONDS = 0.02
-SHORT = EndpointerOptions(pre_roll=0.1, hangover=0.2, post_roll=0.1, shortest=0.1, longest=1.0)
+SHORT = EndpointerOptions(
+    pre_roll=0.1,
+    hangover=0.2,
+    hangover_if_complete=0.12,
+    hangover_if_open=0.4,
+    post_roll=0.1,
+    shortest=0.1,
+    longest=1.0,
+    onset_votes=3,
+    onset_window=5,
+)
 
 frame_runs = st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=25).map(
     lambda runs: [is_speech for is_speech, length in runs for _ in range(length)]
@@ -16,17 +37,26 @@ options = st.builds(
     EndpointerOptions,
     pre_roll=st.sampled_from([0.0, 0.1, 0.3]),
     hangover=st.sampled_from([0.02, 0.1, 0.4]),
+    hangover_if_complete=st.sampled_from([0.0, 0.06, 0.3]),
+    hangover_if_open=st.sampled_from([0.0, 0.2, 0.8]),
+    pause=st.sampled_from([0.0, 0.06, 0.2]),
     post_roll=st.sampled_from([0.0, 0.1, 0.5]),
     shortest=st.sampled_from([0.0, 0.06, 0.2]),
     longest=st.sampled_from([0.5, 0.62, 3.0]),
     onset_votes=st.integers(1, 4),
     onset_window=st.integers(4, 6),
 )
+words = st.dictionaries(st.integers(0, 400), st.sampled_from(["complete", "open"]), max_size=40)
+LETTERS = {SpeechStarted: "S", SpeechPaused: "P", SpeechResumed: "R", UtteranceEnded: "E"}
 
 
 def events(frames: list[bool], chosen: EndpointerOptions = SHORT) -> list[Event]:
     endpointer = Endpointer(chosen, FRAME_SECONDS)
-    return [event for frame in frames for event in endpointer.push(frame)] + endpointer.flush()
+    return pushed(endpointer, frames) + endpointer.flush()
+
+
+def pushed(endpointer: Endpointer, frames: list[bool]) -> list[Event]:
+    return [event for frame in frames for event in endpointer.push(frame)]
 
 
 def utterances(frames: list[bool], chosen: EndpointerOptions = SHORT) -> list[UtteranceEnded]:
@@ -48,8 +78,7 @@ def test_an_utterance_keeps_its_pre_roll_and_its_post_roll() -> None:
 
 def test_speech_started_is_announced_before_the_utterance_ends() -> None:
     endpointer = Endpointer(SHORT, FRAME_SECONDS)
-    heard = [event for frame in silence(20) + speech(8) for event in endpointer.push(frame)]
-    assert heard == [SpeechStarted(15)]
+    assert pushed(endpointer, silence(20) + speech(8)) == [SpeechStarted(15)]
 
 
 def test_a_pause_within_a_query_does_not_end_it() -> None:
@@ -83,7 +112,66 @@ def test_flush_ends_the_open_utterance_and_the_stream_may_go_on() -> None:
         endpointer.push(frame)
     assert endpointer.flush() == [UtteranceEnded(0, 12, "flush")]
     assert endpointer.flush() == []
-    assert [event for frame in speech(5) for event in endpointer.push(frame)] == [SpeechStarted(12)]
+    assert pushed(endpointer, speech(5)) == [SpeechStarted(12)]
+
+
+def test_a_pause_is_told_of_before_the_hangover_is_over_and_so_is_its_end() -> None:
+    endpointer = Endpointer(SHORT, FRAME_SECONDS)
+    assert pushed(endpointer, speech(10) + silence(3)) == [SpeechStarted(0)]
+    assert pushed(endpointer, silence(1)) == [SpeechPaused(0, 10)]
+    assert pushed(endpointer, silence(3) + speech(1)) == [SpeechResumed(0)]
+    assert pushed(endpointer, silence(10)) == [SpeechPaused(0, 18), UtteranceEnded(0, 23, "silence")]
+
+
+def test_a_query_that_is_complete_ends_sooner() -> None:
+    endpointer = paused(after=speech(10), silent=4)
+    assert endpointer.expect("complete") == []
+    assert pushed(endpointer, silence(2)) == [UtteranceEnded(0, 15, "silence")]
+
+
+def test_a_query_found_complete_late_ends_at_once() -> None:
+    endpointer = paused(after=speech(10), silent=8)
+    assert endpointer.expect("complete") == [UtteranceEnded(0, 15, "silence")]
+    assert pushed(endpointer, silence(40)) == []
+
+
+def test_a_query_that_breaks_off_is_waited_for() -> None:
+    endpointer = paused(after=speech(10), silent=4)
+    endpointer.expect("open")
+    assert pushed(endpointer, silence(15)) == []
+    assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 15, "silence")]
+
+
+@pytest.mark.parametrize("completeness", ["complete", "open"])
+def test_what_was_expected_holds_only_until_speech_goes_on(completeness: Completeness) -> None:
+    endpointer = paused(after=speech(10), silent=4)
+    endpointer.expect(completeness)
+    assert pushed(endpointer, speech(1)) == [SpeechResumed(0)]
+    assert pushed(endpointer, silence(9)) == [SpeechPaused(0, 15)]
+    assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 20, "silence")]
+
+
+def test_a_word_that_comes_when_speech_has_gone_on_changes_nothing() -> None:
+    endpointer = paused(after=speech(10), silent=4)
+    pushed(endpointer, speech(1))
+    assert endpointer.expect("complete") == []
+    assert UtteranceEnded not in map(type, pushed(endpointer, silence(9)))
+
+
+def test_complete_never_waits_longer_nor_open_shorter_than_the_usual_hangover() -> None:
+    for completeness in ("complete", "open"):
+        endpointer = paused(
+            after=speech(10), silent=4, chosen=replace(SHORT, hangover_if_complete=9.0, hangover_if_open=0)
+        )
+        endpointer.expect(completeness)
+        assert pushed(endpointer, silence(5)) == []
+        assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 15, "silence")]
+
+
+def paused(after: list[bool], silent: int, chosen: EndpointerOptions = SHORT) -> Endpointer:
+    endpointer = Endpointer(chosen, FRAME_SECONDS)
+    pushed(endpointer, after + silence(silent))
+    return endpointer
 
 
 @given(frames=frame_runs, chosen=options)
@@ -96,13 +184,27 @@ def test_utterances_are_ordered_and_apart_and_within_bounds(frames: list[bool], 
         previous_end = utterance.end
 
 
+@given(frames=frame_runs, chosen=options, words=words)
+def test_every_utterance_starts_and_pauses_and_resumes_and_ends_in_order(
+    frames: list[bool], chosen: EndpointerOptions, words: dict[int, Completeness]
+) -> None:
+    endpointer = Endpointer(chosen, FRAME_SECONDS)
+    heard: list[Event] = []
+    for at, frame in enumerate(frames):
+        heard += endpointer.push(frame)
+        heard += endpointer.expect(words[at]) if at in words else []
+    heard += endpointer.flush()
+    assert re.fullmatch("(S(PR)*P?E)*", "".join(LETTERS[type(event)] for event in heard))
+    for event, following in pairwise(heard):
+        assert isinstance(event, UtteranceEnded) or event.start == following.start
+
+
 @given(frames=frame_runs, chosen=options)
-def test_every_start_is_followed_by_its_end(frames: list[bool], chosen: EndpointerOptions) -> None:
-    heard = events(frames, chosen)
-    starts, ends = heard[::2], heard[1::2]
-    assert all(isinstance(event, SpeechStarted) for event in starts)
-    assert all(isinstance(event, UtteranceEnded) for event in ends)
-    assert [event.start for event in starts] == [event.start for event in ends]
+def test_a_pause_begins_where_speech_ended(frames: list[bool], chosen: EndpointerOptions) -> None:
+    for event in events(frames, chosen):
+        if isinstance(event, SpeechPaused):
+            assert frames[event.end - 1]
+            assert not any(frames[event.end : event.end + max(1, round(chosen.pause / FRAME_SECONDS))])
 
 
 @given(frames=frame_runs, chosen=options)
@@ -142,7 +244,7 @@ def test_no_event_reaches_back_to_audio_that_could_be_let_go(frames: list[bool],
         ({"pre_roll": -0.1}, "pre_roll is -0.1: give seconds, 0 or more"),
         ({"hangover": float("nan")}, "hangover is nan: give seconds"),
         ({"hangover": 0.0}, "give the seconds of silence that end an utterance"),
-        ({"onset_votes": 6}, "choose from 1 to onset_window"),
+        ({"onset_votes": 7}, "choose from 1 to onset_window"),
         ({"onset_votes": 0}, "choose from 1 to onset_window"),
         ({"longest": 0.1}, "at least pre_roll"),
     ],

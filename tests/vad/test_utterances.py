@@ -1,4 +1,5 @@
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vad.utterances import SAMPLE_RATE, Samples, UtteranceCutter, pcm16
+from vad.endpointer import EndpointerOptions, Event, SpeechPaused, SpeechResumed, SpeechStarted, UtteranceEnded
+from vad.utterances import SAMPLE_RATE, Samples, Utterance, UtteranceCutter, UtteranceStream, pcm16
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,120 @@ def test_an_hour_of_silence_needs_little_memory() -> None:
         for _ in range(120):
             assert list(cutter.push(second)) == []
         assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()
+
+
+def streamed(samples: Samples, stream: UtteranceStream, message_bytes: int = 3201) -> list[tuple[Event, Utterance]]:
+    """The events in samples that come in messages which end within a sample."""
+    data = samples.astype("<i2").tobytes()
+    messages = (data[at : at + message_bytes] for at in range(0, len(data), message_bytes))
+    return [heard for message in messages for heard in stream.push(message)]
+
+
+def test_a_stream_tells_what_happens_as_it_happens(conversation: Samples) -> None:
+    heard = streamed(conversation, UtteranceStream())
+    turns = [event for event, _ in heard if not isinstance(event, SpeechResumed)]
+    assert [type(event) for event in turns if not isinstance(event, SpeechPaused)] == 3 * [
+        SpeechStarted,
+        UtteranceEnded,
+    ]
+    assert all(
+        isinstance(before, SpeechPaused) for before, after in pairwise(turns) if isinstance(after, UtteranceEnded)
+    )
+
+
+def test_every_event_comes_with_the_utterance_as_far_as_it_was_heard(conversation: Samples) -> None:
+    for event, utterance in streamed(conversation, UtteranceStream()):
+        first, last = round(utterance.start * SAMPLE_RATE), round(utterance.end * SAMPLE_RATE)
+        np.testing.assert_array_equal(utterance.samples, conversation[first:last])
+        assert first == event.start * 320
+        if isinstance(event, SpeechPaused):
+            assert last == (event.end + 4) * 320
+
+
+def test_the_same_is_heard_however_the_bytes_arrive(conversation: Samples) -> None:
+    expected = streamed(conversation, UtteranceStream(), 10_000_000)
+    for length in (1, 641, 7000):
+        found = streamed(conversation[: 4 * SAMPLE_RATE] if length == 1 else conversation, UtteranceStream(), length)
+        assert [event for event, _ in found] == [event for event, _ in expected][: len(found)]
+        assert found
+
+
+def test_a_recogniser_that_finds_the_query_complete_ends_it_sooner(conversation: Samples) -> None:
+    waited, hurried = UtteranceStream(), UtteranceStream()
+    frames = np.split(conversation, range(320, len(conversation), 320))
+    ends: dict[UtteranceStream, list[int]] = {waited: [], hurried: []}
+    for at, frame in enumerate(frames):
+        for stream in ends:
+            heard = [event for event, _ in stream.push(frame.tobytes())]
+            if stream is hurried and not heard and at * 0.02 > 3.5:
+                heard += [event for event, _ in stream.expect("complete")]
+            ends[stream] += [at for event in heard if isinstance(event, UtteranceEnded)]
+    assert ends[waited][0] - ends[hurried][0] == round((0.64 - 0.3) / 0.02)
+
+
+def test_the_open_utterance_is_at_hand(conversation: Samples) -> None:
+    stream = UtteranceStream()
+    (event, _), *_ = streamed(conversation[: 3 * SAMPLE_RATE], stream)
+    heard = stream.heard
+    assert (heard.start, heard.end) == (pytest.approx(event.start * 0.02), 3.0)
+    np.testing.assert_array_equal(heard.samples, conversation[event.start * 320 : 3 * SAMPLE_RATE])
+
+
+def test_flush_gives_what_is_open_even_if_it_was_too_short_to_be_announced(conversation: Samples) -> None:
+    stream = UtteranceStream()
+    whole = streamed(conversation, UtteranceStream())
+    first = whole[0][0].start * 320
+    assert streamed(conversation[: first + 6400], stream) == []
+    ended, utterance = stream.flush()
+    assert ended is None
+    assert (round(utterance.start * SAMPLE_RATE), round(utterance.end * SAMPLE_RATE)) == (first, first + 6400)
+    np.testing.assert_array_equal(utterance.samples, conversation[first : first + 6400])
+
+
+def test_flush_ends_an_announced_utterance_and_what_follows_does_not_reach_back(conversation: Samples) -> None:
+    stream = UtteranceStream()
+    streamed(conversation[: 3 * SAMPLE_RATE], stream)
+    ended, utterance = stream.flush()
+    assert ended is not None
+    assert ended.ended_by == "flush"
+    assert utterance.end <= 3.0
+    again, nothing = stream.flush()
+    assert again is None
+    assert (nothing.start, len(nothing.samples)) == (3.0, 0)
+    assert streamed(conversation[3 * SAMPLE_RATE :], stream)[0][1].start >= 3.0
+
+
+def test_without_endpointing_all_that_comes_is_one_utterance_until_the_sender_ends_it() -> None:
+    stream = UtteranceStream(endpointing=False)
+    quiet = np.zeros(5 * SAMPLE_RATE, np.int16)
+    assert [type(event) for event, _ in streamed(quiet, stream)] == [SpeechStarted]
+    ended, utterance = stream.flush()
+    assert ended is not None
+    assert (utterance.start, utterance.end, len(utterance.samples)) == (0.0, 5.0, len(quiet))
+    assert streamed(quiet[:3200], stream) == []
+    ended, utterance = stream.flush()
+    assert (ended, utterance.start, utterance.end) == (None, 5.0, 5.2)
+
+
+def test_without_endpointing_the_longest_utterance_is_cut_and_no_sample_lost() -> None:
+    stream = UtteranceStream(EndpointerOptions(longest=2.0), endpointing=False)
+    samples = np.arange(5 * SAMPLE_RATE).astype(np.int16)
+    ended = [utterance for event, utterance in streamed(samples, stream) if isinstance(event, UtteranceEnded)]
+    parts = [utterance.samples for utterance in (*ended, stream.flush()[1])]
+    assert [len(part) / SAMPLE_RATE for part in parts] == [2.0, 2.0, 1.0]
+    np.testing.assert_array_equal(np.concatenate(parts), samples)
+
+
+def test_a_sender_without_end_needs_little_memory() -> None:
+    stream = UtteranceStream(EndpointerOptions(longest=5.0), endpointing=False)
+    second = np.zeros(SAMPLE_RATE, np.int16).tobytes()
+    tracemalloc.start()
+    try:
+        for _ in range(120):
+            stream.push(second)
+        assert tracemalloc.get_traced_memory()[0] < 600_000
     finally:
         tracemalloc.stop()
 

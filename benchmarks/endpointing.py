@@ -1,0 +1,147 @@
+"""Where utterances are found, how long after their last sample they end, and what following a stream costs.
+
+    python -m benchmarks.endpointing MANIFEST --hangover 0.5
+
+The manifest's rows have `audio`, `background` and `utterances` ({start, end} in seconds); recordings are 16 kHz mono.
+An utterance counts as found when one segment covers half of it, a segment as right when it touches one. With
+`--right 0.9` a made-up recogniser says at every pause, 0.2 s into it, whether the query is complete, and is right in
+nine of ten cases: what an adaptive hangover can reach.
+"""
+
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import numpy as np
+import soundfile
+import typer
+
+from benchmarks.report import percentile, table
+from vad.detector import FRAME_SECONDS
+from vad.endpointer import Completeness, EndpointerOptions, Event, SpeechPaused, UtteranceEnded
+from vad.utterances import Samples, UtteranceStream
+from vad.voice import SAMPLE_RATE
+
+ANSWER_SECONDS = 0.12  # from the pause's announcement to the recogniser's word
+WITHIN_SECONDS = 0.25  # a pause further before the utterance's end than this lies within it
+Span = tuple[float, float]
+
+
+@dataclass
+class Found:
+    """The segments of one recording, beside its utterances, and the seconds from an utterance's end to its decision."""
+
+    utterances: list[Span]
+    segments: list[Span] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+
+
+class Recogniser:
+    """Says of a pause whether the query is complete; right in `share` of the cases."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._random = random.Random(1)
+
+    def completeness(self, at: float, utterances: Sequence[Span]) -> Completeness:
+        complete = not any(start < at < end - WITHIN_SECONDS for start, end in utterances)
+        right = self._random.random() < self._share
+        return "complete" if complete == right else "open"
+
+
+def main(manifest: Path, hangover: float = 0.5, right: Annotated[float | None, typer.Option()] = None) -> None:
+    options = replace(EndpointerOptions(), hangover=hangover)
+    recogniser = None if right is None else Recogniser(right)
+    groups: dict[str, list[Found]] = {"all": []}
+    for row in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
+        samples, _ = soundfile.read(manifest.parent / row["audio"], dtype="int16")
+        utterances = [(utterance["start"], utterance["end"]) for utterance in row["utterances"]]
+        found = follow(samples, utterances, options, recogniser)
+        groups["all"].append(found)
+        groups.setdefault(row["background"], []).append(found)
+    columns = ["background", "recall", "precision", "split", "merged", "delay, median", "p95"]
+    print(table(columns, [[name, *figures(rows)] for name, rows in groups.items()]))
+    for seconds in (FRAME_SECONDS, 5 * FRAME_SECONDS):
+        print(f"messages of {seconds * 1000:.0f} ms: {cost(samples, seconds):.0f} µs for each 20 ms frame")
+
+
+def follow(
+    samples: Samples, utterances: list[Span], options: EndpointerOptions, recogniser: Recogniser | None
+) -> Found:
+    """Streams a recording in messages of 20 ms."""
+    found = Found(utterances)
+    stream = UtteranceStream(options)
+    asked: tuple[float, float] | None = None  # when the recogniser's word is due, and where the pause began
+    for now, message in messages(samples, FRAME_SECONDS):
+        heard = [event for event, _ in stream.push(message)]
+        for event in heard:
+            asked = (now + ANSWER_SECONDS, event.end * FRAME_SECONDS) if isinstance(event, SpeechPaused) else None
+        if recogniser and asked and now >= asked[0]:
+            heard += [event for event, _ in stream.expect(recogniser.completeness(asked[1], utterances))]
+            asked = None
+        note(found, heard, now)
+    ended, utterance = stream.flush()
+    found.segments += [(utterance.start, utterance.end)] if ended else []
+    return found
+
+
+def note(found: Found, events: Sequence[Event], now: float) -> None:
+    for event in events:
+        if isinstance(event, UtteranceEnded):
+            segment = (event.start * FRAME_SECONDS, event.end * FRAME_SECONDS)
+            found.segments.append(segment)
+            ended = [end for start, end in found.utterances if start < segment[1] and end > segment[0]]
+            found.delays += [now - end for end in ended[-1:] if now > end]
+
+
+def messages(samples: Samples, seconds: float) -> Iterator[tuple[float, bytes]]:
+    """The recording in messages, each with the time at which it is complete."""
+    length = round(seconds * SAMPLE_RATE)
+    for at in range(0, len(samples) - length + 1, length):
+        yield (at + length) / SAMPLE_RATE, samples[at : at + length].tobytes()
+
+
+def figures(rows: Sequence[Found]) -> list[str]:
+    utterances = sum(len(row.utterances) for row in rows)
+    segments = sum(len(row.segments) for row in rows)
+    recall = precision = split = merged = 0
+    for row in rows:
+        best = [
+            max(row.segments, key=lambda segment, u=u: shared(u, segment), default=(0.0, 0.0)) for u in row.utterances
+        ]
+        held = [segment for u, segment in zip(row.utterances, best, strict=True) if covers(segment, u)]
+        recall += len(held)
+        merged += sum(sum(covers(segment, u) for u in row.utterances) > 1 for segment in held)
+        split += sum(sum(shared(u, segment) > 0.1 for segment in row.segments) > 1 for u in row.utterances)
+        precision += sum(any(shared(u, segment) > 0.05 for u in row.utterances) for segment in row.segments)
+    delays = [delay for row in rows for delay in row.delays]
+    shares = (recall / utterances, precision / segments, split / utterances, merged / utterances)
+    times = (median(delays), percentile(delays, 0.95))
+    return [*(f"{100 * share:.1f} %" for share in shares), *(f"{1000 * seconds:.0f} ms" for seconds in times)]
+
+
+def covers(segment: Span, utterance: Span) -> bool:
+    return shared(utterance, segment) >= (utterance[1] - utterance[0]) / 2
+
+
+def shared(a: Span, b: Span) -> float:
+    return max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+
+
+def cost(samples: Samples, seconds: float) -> float:
+    """Processor time to follow a stream: µs for each 20 ms frame."""
+    stream = UtteranceStream()
+    pushed = [message for _, message in messages(np.tile(samples, 2), seconds)]
+    started = time.process_time()
+    for message in pushed:
+        stream.push(message)
+    return (time.process_time() - started) * 1e6 / (len(pushed) * seconds / FRAME_SECONDS)
+
+
+if __name__ == "__main__":
+    typer.run(main)

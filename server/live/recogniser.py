@@ -1,0 +1,95 @@
+"""An utterance's samples → what was said and what is found, through the engine that all share."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from asr.audio import Audio
+from asr.decoding import DecodingOptions
+from asr.pcm import Pcm
+from asr.transcriber import Prepared
+from asr.transcript import Transcript
+from search.voice_query import VoiceResults, find
+from server.errors import busy
+from server.live.options import ListenOptions
+from server.services import Services
+
+logger = logging.getLogger(__name__)
+
+FULL_SCALE = 32_735  # of 16 bits: 0.999
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The transcript, what is found (where it was searched), and seconds by stage."""
+
+    transcript: Transcript
+    found: VoiceResults | None
+    stages: dict[str, float]
+
+
+class Recogniser:
+    """Recognises and searches as one listener asked. Raises UnknownLanguage for one that the model does not know."""
+
+    def __init__(self, services: Services, options: ListenOptions) -> None:
+        self._services = services
+        self._options = options
+        self._decoding: DecodingOptions = services.transcriber.options(options.language, options.alternatives)
+
+    @property
+    def delay(self) -> float:
+        """Seconds that those who wait for the engine have to wait."""
+        return self._services.admission.delay
+
+    async def final(self, samples: Pcm) -> Heard:
+        """What an utterance says. Raises ApiError, AsrError or SearchError when it cannot be told."""
+        try:
+            with self._services.admission.claim():
+                async with asyncio.timeout(self._services.settings.answer_timeout):
+                    return await self._hear(samples, self._decoding, searches=self._options.search != "false")
+        except TimeoutError:
+            raise busy("The answer took too long and was given up. Say it again.", 5) from None
+
+    async def interim(self, samples: Pcm) -> Heard:
+        """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
+        decoding = replace(self._decoding, alternatives=0)
+        return await self._hear(samples, decoding, searches=self._options.search == "interim", deferrable=True)
+
+    def note(self, heard: Heard) -> None:
+        """Log what was said, if the owner wants it."""
+        if self._services.settings.log_transcripts:
+            query = heard.found.query if heard.found else ""
+            logger.info("heard %r, searched %r", heard.transcript.text, query)
+
+    async def _hear(
+        self, samples: Pcm, decoding: DecodingOptions, *, searches: bool, deferrable: bool = False
+    ) -> Heard:
+        started = time.monotonic()
+        transcriber = self._services.transcriber
+        prepared = await self._services.in_live_thread(self._prepare, samples)
+        clip = None
+        if prepared.windows:
+            clip = await asyncio.wrap_future(
+                transcriber.engine.submit(prepared.windows, decoding, deferrable=deferrable)
+            )
+            self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
+        transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
+        searching = time.monotonic()
+        found = await self._search(transcript.text) if searches else None
+        now = time.monotonic()
+        timings = transcript.timings
+        stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}
+        stages["queue"] = max(0.0, now - started - sum(stages.values()))
+        return Heard(transcript, found, stages)
+
+    def _prepare(self, samples: Pcm) -> Prepared:
+        clipped = float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE)) if len(samples) else 0.0
+        return self._services.transcriber.prepare_audio(Audio(samples * np.float32(1 / 32768), clipped))
+
+    async def _search(self, text: str) -> VoiceResults:
+        if not text:
+            return VoiceResults("", [])
+        return await self._services.in_search_thread(find, text, self._services.index, self._options.limit)

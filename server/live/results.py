@@ -1,0 +1,91 @@
+"""What was heard, as `Results` messages."""
+
+from collections.abc import Iterable
+
+from asr.stable import Partial
+from asr.transcript import Transcript
+from search.voice_query import VoiceResults
+from server.live.protocol import Alternative, Channel, Found, Results, ResultsMetadata, Timings, Word
+from server.live.recogniser import Heard
+from server.live.spoken import Spoken
+from server.schemas import SearchResult
+
+
+def interim(partial: Partial, heard: Heard, start: float, end: float, metadata: ResultsMetadata) -> Results:
+    """How an utterance reads so far; `start` and `end` are in seconds."""
+    confidence = round(heard.transcript.confidence, 4)
+    best = Alternative(
+        transcript=partial.text, confidence=confidence, words=_words(partial.text, start, end, confidence)
+    )
+    return Results(
+        start=round(start, 3),
+        duration=round(end - start, 3),
+        is_final=False,
+        speech_final=False,
+        channel=Channel(alternatives=[best]),
+        stable=partial.stable,
+        search=_found(heard.found),
+        metadata=metadata,
+    )
+
+
+def final(
+    spoken: Spoken, heard: Heard | None, metadata: ResultsMetadata, *, from_finalize: bool, waited: float
+) -> Results:
+    """What an utterance says; empty where nothing was heard. It was ready `waited` seconds after the end."""
+    return Results(
+        start=round(spoken.start, 3),
+        duration=round(spoken.end - spoken.start, 3),
+        is_final=True,
+        speech_final=not spoken.is_cut,
+        from_finalize=from_finalize,
+        channel=Channel(alternatives=_alternatives(spoken, heard.transcript if heard else None)),
+        search=_found(heard.found) if heard else None,
+        timings=_timings(heard, waited) if heard else None,
+        metadata=metadata,
+    )
+
+
+def _alternatives(spoken: Spoken, transcript: Transcript | None) -> list[Alternative]:
+    if transcript is None:
+        return [Alternative(transcript="", confidence=0.0, words=[])]
+    confidence = round(transcript.confidence, 4)
+    words = _words(transcript.text, spoken.start, spoken.speech_end, confidence)
+    others = [
+        Alternative(transcript=other.text, confidence=round(other.confidence, 4), words=[])
+        for other in transcript.alternatives
+    ]
+    return [Alternative(transcript=transcript.text, confidence=confidence, words=words), *others]
+
+
+def _words(text: str, start: float, end: float, confidence: float) -> list[Word]:
+    """The words of a text, each with its share of the time from `start` to `end` seconds."""
+    words = text.split()
+    seconds = max(0.0, end - start) / max(1, sum(len(word) for word in words))
+    spans = list(_spans(words, start, seconds))
+    return [
+        Word(word=_bare(word), punctuated_word=word, start=round(begin, 3), end=round(stop, 3), confidence=confidence)
+        for word, (begin, stop) in zip(words, spans, strict=True)
+    ]
+
+
+def _spans(words: list[str], start: float, seconds_per_character: float) -> Iterable[tuple[float, float]]:
+    for word in words:
+        end = start + seconds_per_character * len(word)
+        yield start, end
+        start = end
+
+
+def _bare(word: str) -> str:
+    return word.strip('.,;:!?…"“”()[]¿¡').lower() or word
+
+
+def _found(found: VoiceResults | None) -> Found | None:
+    if found is None:
+        return None
+    return Found(query=found.query, results=[SearchResult.of(result) for result in found.results])
+
+
+def _timings(heard: Heard, waited: float) -> Timings:
+    milliseconds = {f"{stage}_ms": round(1000 * seconds, 1) for stage, seconds in heard.stages.items()}
+    return Timings(**milliseconds, wait_ms=round(1000 * waited, 1))

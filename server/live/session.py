@@ -1,0 +1,206 @@
+"""One listener's connection, from being accepted to its close."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from asr.pcm import PcmStream
+from server.errors import ApiError, api_error, error_body
+from server.live.conversation import Conversation
+from server.live.options import ListenOptions
+from server.live.protocol import (
+    CloseCode,
+    CloseStream,
+    Error,
+    Finalize,
+    Metadata,
+    ModelInfo,
+    ResultsMetadata,
+    ServerMessage,
+    UnknownMessage,
+    parse_command,
+)
+from server.live.recogniser import Recogniser
+from server.live.refusal import chosen_subprotocol
+from server.services import Services
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.2  # of audio that is heard in one go, in some two milliseconds
+TURN_SECONDS = 0.005  # that one listener may keep the event loop
+IDLE_SECONDS = 600.0  # without audio, KeepAlive or not
+CLOSING_SECONDS = 1.0  # for the last message where there is no more time
+SILENT = ApiError(
+    408,
+    "NET-0001",
+    'Neither audio nor a KeepAlive came for a while. Send {"type": "KeepAlive"} every few seconds while nobody speaks.',
+)
+
+
+class Session:
+    """Reads what the client sends and ends the connection in order; `listeners` may `stop` it.
+
+    Raises UnknownLanguage for a language that the model does not know, and ApiError (503) while the model is not there.
+    """
+
+    def __init__(self, websocket: WebSocket, services: Services, options: ListenOptions, request_id: str) -> None:
+        self.seconds = 0.0  # of audio
+        self._websocket = websocket
+        self._options = options
+        self._timeout = services.settings.listener_timeout
+        self._pcm = PcmStream(options.sample_rate, options.channels)
+        self._model = ModelInfo(name=services.transcriber.name, version=version("sayseek"))
+        self._request_id = request_id
+        metadata = ResultsMetadata(request_id=request_id, model_info=self._model, model_uuid=self._model.name)
+        self._conversation = Conversation(
+            options, Recogniser(services, options), services.metrics, metadata, self._send, self._wake
+        )
+        self._created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._audio_at = self._alive_at = self._turn_began = time.monotonic()
+        self._patience: asyncio.Timeout | None = None
+        self._is_woken = False
+        self._is_stopped = False
+
+    @property
+    def utterances(self) -> int:
+        """How many there have been."""
+        return self._conversation.utterances
+
+    def stop(self) -> None:
+        """Read no more, deliver what is due, and close: the server is going down."""
+        self._is_stopped = True
+        self._wake()
+
+    async def run(self) -> int:
+        """Accept the client and serve it to the end; gives the close code."""
+        await self._websocket.accept(
+            chosen_subprotocol(self._websocket), [(b"dg-request-id", self._request_id.encode())]
+        )
+        code = CloseCode.FAILED
+        try:
+            code = await self._serve()
+        except* WebSocketDisconnect as left:
+            code = _code_of(left)
+        except* asyncio.CancelledError:
+            code = await self._part(CloseCode.GOING_DOWN)
+        except* Exception as error:
+            logger.error("unhandled error id=%s", self._request_id, exc_info=error)
+            await self._part(code)
+        finally:
+            self._conversation.close()
+        return code
+
+    async def _serve(self) -> int:
+        await self._send(self._metadata())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._conversation.deliver())
+            code = await self._listen()
+            await self._conversation.finish()
+        if code == CloseCode.SILENT:
+            await self._send(Error.of(error_body(SILENT)))
+        await self._send(self._metadata())
+        await self._websocket.close(code, SILENT.code if code == CloseCode.SILENT else None)
+        return code
+
+    async def _listen(self) -> int:
+        """Read until there is a reason to close; gives its code. Raises WebSocketDisconnect when the client leaves."""
+        while not self._is_stopped:
+            try:
+                message = await self._receive()
+            except TimeoutError:
+                return CloseCode.SILENT
+            if message is None:
+                await self._conversation.settle()
+            elif isinstance(message, bytes):
+                await self._hear(message)
+            elif await self._obey(message):
+                return CloseCode.DONE
+            await self._give_way()
+        return CloseCode.GOING_DOWN
+
+    async def _receive(self) -> bytes | str | None:
+        """The next message; None when something else is to be seen to. Raises TimeoutError for a silent client."""
+        if not self._is_woken:
+            deadline = min(self._alive_at + self._timeout, self._audio_at + IDLE_SECONDS)
+            try:
+                async with asyncio.timeout_at(deadline) as self._patience:
+                    message = await self._websocket.receive()
+                    if message["type"] == "websocket.disconnect":
+                        raise WebSocketDisconnect(message["code"], message.get("reason"))
+                    data: bytes | None = message.get("bytes")
+                    return message.get("text") if data is None else data
+            except TimeoutError:
+                if not self._is_woken:
+                    raise
+            finally:
+                self._patience = None
+        self._is_woken = False
+        return None
+
+    def _wake(self) -> None:
+        """Have `_receive` return at once."""
+        self._is_woken = True
+        if self._patience and not self._patience.expired():
+            self._patience.reschedule(time.monotonic())
+
+    async def _hear(self, data: bytes) -> None:
+        bytes_per_second = 2 * self._options.channels * self._options.sample_rate
+        size = round(SLICE_SECONDS * bytes_per_second)
+        for at in range(0, len(data), size):
+            await self._conversation.hear(self._pcm.push(data[at : at + size]))
+            await self._give_way()
+        if data:
+            self.seconds += len(data) / bytes_per_second
+            self._audio_at = self._alive_at = time.monotonic()
+
+    async def _obey(self, text: str) -> bool:
+        """Do as a text message says; whether it was the last."""
+        try:
+            command = parse_command(text)
+        except UnknownMessage as error:
+            await self._send(Error.of(error_body(ApiError(400, "SchemaError", str(error)))))
+            return False
+        self._alive_at = time.monotonic()
+        if isinstance(command, Finalize):
+            await self._conversation.finalize()
+        return isinstance(command, CloseStream)
+
+    async def _give_way(self) -> None:
+        """Let others have the event loop, if this listener has had it for long."""
+        if time.monotonic() - self._turn_began > TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._turn_began = time.monotonic()
+
+    async def _send(self, message: ServerMessage) -> None:
+        await self._websocket.send_text(message.json_text())
+
+    async def _part(self, code: int) -> int:
+        """Close when there is no time for more."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                if code == CloseCode.FAILED:
+                    await self._send(Error.of(error_body(api_error(RuntimeError(), self._request_id))))
+                await self._websocket.close(code)
+        return code
+
+    def _metadata(self) -> Metadata:
+        return Metadata(
+            request_id=self._request_id,
+            created=self._created,
+            duration=round(self.seconds, 3),
+            channels=self._options.channels,
+            models=[self._model.name],
+            model_info={self._model.name: self._model},
+            ignored=list(self._options.ignored),
+        )
+
+
+def _code_of(left: BaseExceptionGroup[WebSocketDisconnect]) -> int:
+    """The code with which the client left."""
+    first = left.exceptions[0]
+    return first.code if isinstance(first, WebSocketDisconnect) else 1006

@@ -1,0 +1,198 @@
+"""Live listening against the real server: what is said comes back as words and results, however it is sent."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server.live.protocol import Metadata, Results
+from tests.e2e.conftest import Server, StartServer
+from tests.e2e.listening import listening, recording, silence, spoken, text, titles
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> Iterator[Server]:
+    with start_server(listener_timeout=20) as server:
+        yield server
+
+
+@pytest.fixture
+def toronto(sample_files: list[Path]) -> Path:
+    return next(path for path in sample_files if "toronto" in path.name)
+
+
+@pytest.fixture
+def copenhagen(sample_files: list[Path]) -> Path:
+    return next(path for path in sample_files if "copenhagen" in path.name)
+
+
+def test_a_recording_at_full_speed_gets_all_its_finals(server: Server, toronto: Path, copenhagen: Path) -> None:
+    with listening(server, limit=3) as listener:
+        listener.send((spoken(toronto) + spoken(copenhagen)) * 2)
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Toronto", "Copenhagen"] * 2
+    assert all(final["speech_final"] and not final["from_finalize"] for final in listener.finals)
+    assert all(len(final["search"]["results"]) <= 3 for final in listener.finals)
+    starts = [final["start"] for final in listener.finals]
+    assert starts == sorted(starts)
+    assert listener.messages[-1]["type"] == "Metadata"
+    assert listener.messages[-1]["duration"] == pytest.approx(2 * (listener.finals[2]["start"] - starts[0]), abs=0.1)
+    assert listener.interims == []
+
+
+def test_messages_are_as_the_reference_says(server: Server, toronto: Path) -> None:
+    with listening(server, interim_results="true", search="interim", alternatives=2) as listener:
+        listener.speak(spoken(toronto))
+        assert listener.close_stream() == 1000
+    Metadata.model_validate(listener.messages[0])
+    for message in (*listener.interims, *listener.finals):
+        results = Results.model_validate(message)
+        words = results.channel.alternatives[0].words
+        assert " ".join(word.punctuated_word for word in words) == results.channel.alternatives[0].transcript
+        end = results.start + results.duration + 0.002  # all is rounded
+        assert all(results.start <= word.start <= word.end <= end for word in words)
+        assert results.search is not None
+    assert len(listener.finals) == 1
+    assert listener.finals[0]["timings"]["encode_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "channels", "size"),
+    [(8_000, 1, 401), (16_000, 2, 4_099), (44_100, 1, 333_333), (48_000, 2, 9_999)],
+)
+def test_any_rate_channels_and_message_size(
+    server: Server, toronto: Path, sample_rate: int, channels: int, size: int
+) -> None:
+    pcm = np.frombuffer(spoken(toronto, sample_rate), "<i2")
+    with listening(server, sample_rate=sample_rate, channels=channels) as listener:
+        listener.send(np.repeat(pcm, channels).tobytes(), size)
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Toronto"]
+    assert listener.finals[0]["start"] == pytest.approx(1.0, abs=0.4)
+
+
+def test_words_appear_while_somebody_speaks_and_what_is_stable_stays(server: Server, toronto: Path) -> None:
+    with listening(server, interim_results="true", vad_events="true", utterance_end_ms=1000) as listener:
+        listener.speak(spoken(toronto) + silence(0.5).tobytes())
+        assert listener.close_stream() == 1000
+    kinds = [message["type"] for message in listener.messages]
+    assert kinds[1] == "SpeechStarted"
+    assert kinds[-2:] == ["UtteranceEnd", "Metadata"]
+    assert listener.messages[-2]["last_word_end"] == pytest.approx(listener.finals[0]["start"] + 2.3, abs=0.7)
+    assert len(listener.interims) >= 3
+    before = ""
+    for interim in listener.interims:
+        assert text(interim).startswith(interim["stable"])
+        assert interim["stable"].startswith(before)
+        before = interim["stable"]
+        assert "search" not in interim
+    last = listener.messages.index(listener.interims[-1])
+    assert last < listener.messages.index(listener.finals[0])
+
+
+def test_every_finalize_gets_exactly_one_final(server: Server, toronto: Path) -> None:
+    with listening(server, endpointing="false", interim_results="true") as listener:
+        listener.tell("Finalize")
+        assert text(listener.next("Results", is_final=True)) == ""
+        listener.send(recording(toronto).tobytes())
+        listener.tell("Finalize")
+        final = listener.next("Results", is_final=True)
+        assert titles(final)[0] == "Toronto"
+        listener.send(silence(2).tobytes())
+        for _ in range(3):
+            listener.tell("Finalize")
+        assert listener.close_stream() == 1000
+    assert [text(final) != "" for final in listener.finals] == [False, True, False, False, False]
+    assert all(final["from_finalize"] and final["speech_final"] for final in listener.finals)
+
+
+def test_finalize_ends_an_utterance_that_the_server_would_have_gone_on_to_hear(server: Server, toronto: Path) -> None:
+    with listening(server, endpointing=5000) as listener:
+        listener.send(spoken(toronto))
+        listener.tell("Finalize")
+        final = listener.next("Results")
+        assert final["from_finalize"]
+        assert titles(final)[0] == "Toronto"
+        assert listener.close_stream() == 1000
+    assert len(listener.finals) == 1
+
+
+def test_what_is_open_at_the_close_is_delivered(server: Server, toronto: Path) -> None:
+    with listening(server, endpointing="false", search="false") as listener:
+        listener.send(recording(toronto).tobytes())
+        assert listener.close_stream() == 1000
+    assert [final["from_finalize"] for final in listener.finals] == [False]
+    assert "Toronto" in text(listener.finals[0])
+    assert "search" not in listener.finals[0]
+
+
+def test_what_is_too_long_is_cut_and_goes_on(server: Server, toronto: Path) -> None:
+    with listening(server, endpointing="false") as listener:
+        listener.send(recording(toronto).tobytes() * 15)
+        listener.tell("Finalize")
+        assert listener.close_stream() == 1000
+    ends = [(final["speech_final"], final["from_finalize"]) for final in listener.finals]
+    assert ends == [*[(False, False)] * (len(ends) - 1), (True, True)]
+    assert [final["duration"] for final in listener.finals[:-1]] == [30.0] * (len(ends) - 1)
+    assert len(ends) >= 2
+
+
+def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speech_goes_on(
+    server: Server, toronto: Path, copenhagen: Path
+) -> None:
+    used, vain = (f'sayseek_speculative_finals_total{{outcome="{outcome}"}}' for outcome in ("used", "vain"))
+    before = server.metric(used), server.metric(vain)
+    trimmed = [np.trim_zeros(recording(path)).tobytes() for path in (toronto, copenhagen)]
+    with listening(server, endpointing=1500) as listener:
+        listener.speak(silence(1).tobytes() + trimmed[0] + silence(0.8).tobytes() + trimmed[1] + silence(2).tobytes())
+        assert listener.close_stream() == 1000
+    assert len(listener.finals) == 1
+    assert "Toronto" in text(listener.finals[0])
+    assert "Copenhagen" in text(listener.finals[0])
+    assert listener.finals[0]["timings"]["wait_ms"] < 100
+    assert server.metric(used) == before[0] + 1
+    assert server.metric(vain) > before[1]
+
+
+def test_a_query_that_breaks_off_is_waited_for(server: Server, toronto: Path) -> None:
+    """The same pause ends a query that reads complete, and not one that stops at "coffee in"."""
+    whole = np.trim_zeros(recording(toronto))
+    with listening(server, endpointing_min=300, endpointing_max=3000) as listener:
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.6).tobytes())
+        final = listener.next("Results")
+        assert titles(final)[0] == "Toronto"
+        assert listener.close_stream() == 1000
+    assert len(listener.finals) == 1
+
+
+def test_noise_is_no_utterance_and_silence_has_no_words(server: Server) -> None:
+    noise = np.random.default_rng(1).normal(0, 300, 16_000 * 5).astype("<i2")
+    with listening(server) as listener:
+        listener.send(silence(5).tobytes() + noise.tobytes())
+        assert listener.close_stream() == 1000
+    assert all(text(final) == "" for final in listener.finals)
+
+
+def test_what_is_no_command_is_an_error_and_the_connection_goes_on(server: Server, toronto: Path) -> None:
+    with listening(server) as listener:
+        for nonsense in ("hello", "[]", '{"type": "Reticulate"}', '{"type": ["Finalize"]}'):
+            listener.socket.send(nonsense)
+            error = listener.next()
+            assert error["type"] == "Error"
+            assert "CloseStream" in error["error"]["message"]
+            assert error["description"] == error["error"]["message"]
+        listener.socket.send(b"")
+        listener.tell("KeepAlive")
+        listener.send(spoken(toronto))
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Toronto"]
+
+
+def test_metadata_says_which_parameters_have_no_effect(server: Server) -> None:
+    with listening(server, model="nova-3", punctuate="true", smart_format="true", language="en-US") as listener:
+        assert listener.messages[0]["ignored"] == ["punctuate", "smart_format"]
+        assert listener.messages[0]["models"] == ["base"]
+        assert listener.close_stream() == 1000
+    assert json.dumps(listener.messages[-1]).count("req_") == 1

@@ -1,0 +1,67 @@
+"""The detector of live streams, on sounds made here and spoken samples in noise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.vad.sounds import RATE, Pcm, clatter, hiss, level, mixed, silence, spoken_part, vowel
+from vad.detector import FRAME_SECONDS, speech_frames
+from vad.voice import FRAME_SAMPLES, VoiceDetector
+
+
+@pytest.fixture(scope="module")
+def voice(sample_files: list[Path]) -> Pcm:
+    return spoken_part(soundfile.read(sample_files[2], dtype="int16")[0])
+
+
+def decisions(pcm: Pcm) -> list[bool]:
+    return VoiceDetector().decide(pcm[: len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES))
+
+
+def frames(seconds: float) -> int:
+    return round(seconds / FRAME_SECONDS)
+
+
+def test_speech_is_heard_from_its_start_to_its_end(voice: Pcm) -> None:
+    heard = np.flatnonzero(decisions(np.concatenate([silence(3), voice, silence(2)]))) * FRAME_SECONDS
+    assert heard[0] == pytest.approx(3, abs=0.15)
+    assert heard[-1] == pytest.approx(3 + len(voice) / RATE, abs=0.15)
+
+
+@pytest.mark.parametrize("noise", [hiss, clatter])
+@pytest.mark.parametrize("below_db", [20, 10])
+def test_speech_is_heard_in_noise(voice: Pcm, noise: object, below_db: int) -> None:
+    scene = np.concatenate([silence(3), voice, silence(2)])
+    heard = decisions(mixed(scene, noise(len(scene) / RATE, level(voice) - below_db)))  # type: ignore[operator]
+    spoken = heard[frames(3) : frames(3 + len(voice) / RATE)]
+    assert np.mean(spoken) > 0.5
+    assert np.mean(heard[frames(1) : frames(3)] + heard[frames(3.3 + len(voice) / RATE) :]) < 0.05
+
+
+def test_clatter_is_no_speech_though_webrtc_and_its_level_say_so() -> None:
+    """Before voicing was asked for, a kitchen kept utterances open for a second after their end."""
+    sound = mixed(clatter(10, -25), hiss(10, -60))
+    assert np.mean(speech_frames(sound, RATE, aggressiveness=3)[frames(1) :]) > 0.03
+    assert np.mean(decisions(sound)[frames(1) :]) < 0.01
+
+
+def test_the_end_of_a_word_may_fade_into_the_background() -> None:
+    """It opens nothing by itself."""
+    loud, faint = vowel(0.5, 120, -30), vowel(0.3, 120, -56)
+    noise = hiss(4.8, -62)
+    word = decisions(mixed(np.concatenate([silence(3), loud, faint, silence(1)]), noise))
+    alone = decisions(mixed(np.concatenate([silence(3.5), faint, silence(1)]), noise))
+    assert sum(word[frames(3.5) : frames(3.8)]) > sum(alone[frames(3.5) : frames(3.8)])
+
+
+def test_the_decisions_do_not_depend_on_how_many_frames_come_at_once(voice: Pcm) -> None:
+    pcm = np.concatenate([hiss(1.5, -50), voice])
+    rows = pcm[: len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    detector = VoiceDetector()
+    assert [decision for row in rows for decision in detector.decide(row[None])] == decisions(pcm)
+
+
+def test_no_frames_no_decisions() -> None:
+    assert VoiceDetector().decide(np.empty((0, FRAME_SAMPLES), np.int16)) == []
