@@ -68,7 +68,7 @@ class Recogniser:
                 transcriber.engine.submit(prepared.windows, decoding, deferrable=deferrable)
             )
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
-        transcript = transcriber.assemble(prepared, decoding, clip)
+        transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
         found = await self._search(transcript.text) if searches else None
         now = time.monotonic()
