@@ -261,7 +261,7 @@ class Stream:
                         return
                 self._alive_at = _now()
                 await asyncio.sleep(PING_SECONDS)  # what the server tells of it comes meanwhile
-                if not self._is_behind:
+                if self._options.endpointing and not self._is_behind:
                     self._release(min([sent, *self._open]) - self._size(CONTEXT_SECONDS))
 
     async def _receive_all(self, socket: ClientConnection) -> None:
