@@ -71,7 +71,7 @@ class Stream:
         self._timeline = Timeline()
         self._base = 0  # the offset at which the connection began
         self._open: list[int] = []  # offsets of utterances that began and have no final
-        self._told_start = -1  # the offset of the last that was told of
+        self._told_start: int | None = None  # the offset of the last that was told of
         self._told_before = -1  # up to where connections before this one told of them
         self._said: ServerError | None = None
         self._alive_at = 0.0
@@ -222,7 +222,8 @@ class Stream:
         self._backlog.rewind()
         self._base = self._backlog.start
         self._open.clear()
-        self._told_before = self._told_start + self._size(SAME_START_SECONDS)
+        if self._told_start is not None:
+            self._told_before = self._told_start + self._size(SAME_START_SECONDS)
         self._said = None
         self._alive_at = _now()
 
