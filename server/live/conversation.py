@@ -76,6 +76,7 @@ class Conversation:
         self._position = 0  # samples
         self._interims = Interims(self._stream, recogniser, metrics, self._tell_interim)
         self._speculation: Recognition | None = None
+        self._speculating: asyncio.TimerHandle | None = None
         self._expected: Completeness | None = None
         self._speech_end: float | None = None  # of the open utterance, while its speaker pauses
         self._is_open = False
@@ -156,9 +157,16 @@ class Conversation:
             await self._send(SpeechStartedMessage(timestamp=utterance.start))
 
     def _speculate(self, utterance: Utterance) -> None:
-        """Recognise what may be the whole utterance: when it turns out to be, its final is there."""
-        self._speculation = self._recognise(utterance)
-        self._speculation.add_done_callback(self._expect)
+        """Recognise what may be the whole utterance: when it turns out to be, its final is there.
+
+        Where others wait, this does so for as long as they do: most pauses are over by then.
+        """
+
+        def begin() -> None:
+            self._speculation = self._recognise(utterance)
+            self._speculation.add_done_callback(self._expect)
+
+        self._speculating = asyncio.get_running_loop().call_later(self._recogniser.delay, begin)
 
     def _expect(self, speculation: Recognition) -> None:
         """Wait longer for a speaker whose query breaks off, and less for one that reads complete."""
@@ -166,15 +174,22 @@ class Conversation:
             self._expected = _completeness(speculation.result())
             self._wake()
 
+    def _take_speculation(self) -> Recognition | None:
+        """What has been begun; from now on there is none."""
+        if self._speculating:
+            self._speculating.cancel()
+        speculation = self._speculation
+        self._speculating = self._speculation = self._expected = None
+        return speculation
+
     def _forget_speculation(self) -> None:
-        if self._speculation:
-            self._speculation.cancel()
-            self._speculation = self._expected = None
+        if speculation := self._take_speculation():
+            speculation.cancel()
             self._metrics.speculative_finals.labels("vain").inc()
 
     async def _end(self, utterance: Utterance, ended_by: EndedBy) -> None:
         self._interims.pause()
-        recognition, self._speculation, self._expected = self._speculation, None, None
+        recognition = self._take_speculation()
         if recognition:
             self._metrics.speculative_finals.labels("used").inc()
         elif len(utterance.samples):
