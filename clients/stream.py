@@ -11,26 +11,20 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from clients import live_protocol
-from clients.backlog import PIECE_BYTES, Backlog, Marker
+from clients.backlog import PIECE_BYTES, Marker
 from clients.errors import (
-    MalformedAnswer,
     SayseekError,
     ServerError,
     ServerTimeout,
     translated_socket_errors,
 )
-from clients.events import Event, Failure, Interruption, SpeechStarted, UtteranceEnd
+from clients.events import Event, Failure, Interruption
+from clients.ledger import BACKLOG_SECONDS, Ledger
 from clients.live_protocol import StreamOptions
 from clients.messages import Ended, Message, Results, Started, Trouble, read_message
 from clients.retries import Retries, RetryOptions
-from clients.timeline import Timeline
 
-BACKLOG_SECONDS = 120.0  # of audio without its finals: an utterance has at most 30, and some may be in work
-MOST_MARKS = 1_000  # finalizes and places where audio was left out, that are not answered
 MOST_EVENTS = 256  # that wait to be taken
-CONTEXT_SECONDS = 5.0  # kept of silence: speech that begins in it may not have been told of
-SAME_START_SECONDS = 0.5  # heard again, an utterance may seem to begin a little later
-ROUNDING_SECONDS = 0.01  # times come in milliseconds
 PING_SECONDS = 1.0
 DEAD_SECONDS = 30.0  # without a sign of life; a busy server answers late
 STEADY_SECONDS = 5.0  # a connection that lasted so long does not count among those that failed
@@ -44,7 +38,7 @@ class Stream:
     Send audio with `send` in one task, and iterate over the events in another: with too many not taken, nothing more
     is read. After `finish` the iteration ends with the last event.
 
-    Should the connection break, it is opened again as `retry` says, and what has no final yet is sent once more: no
+    Should the connection break, it is opened again as `reconnect` says, and what has no final yet is sent once more: no
     utterance is lost, none comes twice, and times go on. Where that fails, `send` and the iteration raise why.
     """
 
@@ -62,17 +56,11 @@ class Stream:
         self._address = address
         self._server = server
         self._headers = headers
-        self._options = options
         self._timeout = timeout
         self._connecting = connecting
         self._reconnecting = reconnecting
         self._ssl = httpx.create_ssl_context() if address.startswith("wss") else None
-        self._backlog = Backlog()
-        self._timeline = Timeline()
-        self._base = 0  # the offset at which the connection began
-        self._open: list[int] = []  # offsets of utterances that began and have no final
-        self._told_start: int | None = None  # the offset of the last that was told of
-        self._told_before = -1  # up to where connections before this one told of them
+        self._ledger = Ledger(options)
         self._said: ServerError | None = None
         self._alive_at = 0.0
         self._is_finished = False
@@ -91,16 +79,16 @@ class Stream:
         """
         if at is not None:
             await self._room()
-            self._skip_to(at)
+            self._ledger.skip_to(at)
         for first in range(0, len(audio), PIECE_BYTES):
             await self._room()
-            self._backlog.add(audio[first : first + PIECE_BYTES])
+            self._ledger.add(audio[first : first + PIECE_BYTES])
             self._added.set()
 
     async def finalize(self) -> None:
         """The utterance is over: answered by one `Final` with `from_finalize`, empty or not. Raises as `send`."""
         await self._room()
-        self._backlog.add_finalize()
+        self._ledger.add_finalize()
         self._added.set()
 
     async def finish(self) -> None:
@@ -119,8 +107,9 @@ class Stream:
     ) -> None:
         assert self._task
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
@@ -134,7 +123,7 @@ class Stream:
         """Waits until more may be kept."""
         try:
             async with asyncio.timeout(self._timeout):
-                while not self._error and self._is_full():
+                while not self._error and self._ledger.is_full:
                     self._released.clear()
                     await self._released.wait()
         except TimeoutError as exc:
@@ -146,14 +135,6 @@ class Stream:
             raise self._error
         if self._is_finished:
             raise RuntimeError("the stream is finished: open another")
-
-    def _is_full(self) -> bool:
-        marks = self._backlog.unanswered + len(self._timeline)
-        return len(self._backlog) >= BACKLOG_SECONDS * self._options.bytes_per_second or marks > MOST_MARKS
-
-    def _skip_to(self, at: float) -> None:
-        position = self._timeline.position(self._backlog.end)
-        self._timeline.skip(self._backlog.end, max(0, self._size(at) - position))
 
     async def _run(self, socket: ClientConnection) -> None:
         try:
@@ -205,7 +186,9 @@ class Stream:
 
     async def _talk(self, socket: ClientConnection) -> None:
         """Sends and receives until all is answered. Raises what ends the connection before."""
-        self._begin()
+        self._ledger.begin()
+        self._said = None
+        self._alive_at = _now()
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(self._send_all(socket)), tasks.create_task(self._watch(socket))]
@@ -217,21 +200,11 @@ class Stream:
         finally:
             await socket.close()
 
-    def _begin(self) -> None:
-        """On a new connection all begins again that has no final."""
-        self._backlog.rewind()
-        self._base = self._backlog.start
-        self._open.clear()
-        if self._told_start is not None:
-            self._told_before = self._told_start + self._size(SAME_START_SECONDS)
-        self._said = None
-        self._alive_at = _now()
-
     async def _send_all(self, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed):
             while True:
                 self._added.clear()
-                piece = self._backlog.next()
+                piece = self._ledger.next()
                 if piece is Marker.FINALIZE:
                     await socket.send(live_protocol.FINALIZE)
                 elif piece:
@@ -253,7 +226,7 @@ class Stream:
         """Ends a connection that is dead; learns what the server has read, and lets the silence in it go."""
         with suppress(ConnectionClosed):
             while True:
-                sent = self._backlog.sent
+                sent = self._ledger.sent
                 pong = asyncio.ensure_future(await socket.ping())
                 while not pong.done():
                     await asyncio.wait([pong], timeout=PING_SECONDS)
@@ -262,8 +235,9 @@ class Stream:
                         return
                 self._alive_at = _now()
                 await asyncio.sleep(PING_SECONDS)  # what the server tells of it comes meanwhile
-                if self._options.endpointing and not self._is_behind:
-                    self._release(min([sent, *self._open]) - self._size(CONTEXT_SECONDS))
+                if not self._is_behind:
+                    self._ledger.read(sent)
+                    self._released.set()
 
     async def _receive_all(self, socket: ClientConnection) -> None:
         try:
@@ -280,33 +254,20 @@ class Stream:
     async def _take(self, message: Message) -> None:
         match message:
             case Started():
-                await self._take_start(self._offset(message.timestamp))
+                if started := self._ledger.started(message):
+                    await self._tell(started)
             case Results(is_final=True):
-                await self._take_final(message)
+                await self._tell(self._ledger.event(message))
+                self._ledger.answered(message)
+                self._released.set()
             case Results():
-                self._offer(message.event(self._moved))
+                self._offer(self._ledger.event(message))
             case Ended():
-                await self._tell(UtteranceEnd(self._moved(message.last_word_end)))
+                await self._tell(self._ledger.ended(message))
             case Trouble():
                 self._said = message.server_error()
                 if self._said.code != live_protocol.SILENT:  # by choice
                     await self._tell(Failure(self._said))
-
-    async def _take_start(self, offset: int) -> None:
-        self._open.append(offset)
-        if offset > self._told_before:
-            self._told_start = offset
-            await self._tell(SpeechStarted(self._seconds(offset)))
-
-    async def _take_final(self, final: Results) -> None:
-        end = self._offset(final.end)
-        await self._tell(final.event(self._moved))
-        self._open = [offset for offset in self._open if offset >= end - self._size(ROUNDING_SECONDS)]
-        if not final.from_finalize:
-            self._release(end)
-        elif not self._backlog.release_finalized():
-            raise MalformedAnswer(f"{self._server} answered a Finalize that it was not sent: is it Sayseek?")
-        self._forget()
 
     async def _tell(self, event: Event) -> None:
         while self._is_behind:
@@ -323,28 +284,6 @@ class Stream:
     def _is_behind(self) -> bool:
         """Whether events are not taken."""
         return self._events.qsize() >= MOST_EVENTS
-
-    def _release(self, offset: int) -> None:
-        self._backlog.release(offset)
-        self._forget()
-
-    def _forget(self) -> None:
-        self._timeline.forget(self._backlog.start)
-        self._released.set()
-
-    def _moved(self, seconds: float) -> float:
-        """A time of the connection's as one of the stream's."""
-        return self._seconds(self._offset(seconds))
-
-    def _offset(self, seconds: float) -> int:
-        return self._base + self._size(seconds)
-
-    def _seconds(self, offset: int) -> float:
-        return round(self._timeline.position(offset) / self._options.bytes_per_second, 3)
-
-    def _size(self, seconds: float) -> int:
-        """In bytes, whole samples."""
-        return round(seconds * self._options.sample_rate) * self._options.sample_bytes
 
 
 def _now() -> float:

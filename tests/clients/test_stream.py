@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from clients import ledger
 from clients import stream as module
 from clients.client import AsyncClient
 from clients.errors import (
@@ -363,7 +364,7 @@ def test_no_more_is_kept_than_fits_and_that_is_told() -> None:
             client.stream(endpointing=False) as stream,
         ):
             with pytest.raises(ServerTimeout, match="behind"):
-                await stream.send(bytes(round((module.BACKLOG_SECONDS + 1) * SECOND)))
+                await stream.send(bytes(round((ledger.BACKLOG_SECONDS + 1) * SECOND)))
 
     run(test)
 
@@ -394,7 +395,7 @@ def test_silence_that_the_server_has_heard_is_let_go_and_an_utterance_is_kept() 
             await listened(client.stream(), speak)
         again = bytes(server.talks[1].audio)
         assert again.endswith(numbered(40))
-        assert speech < len(again) <= speech + (module.CONTEXT_SECONDS + 0.1) * SECOND
+        assert speech < len(again) <= speech + (ledger.CONTEXT_SECONDS + 0.1) * SECOND
 
     run(test, 60)
 

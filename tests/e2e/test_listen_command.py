@@ -1,6 +1,9 @@
 """`sayseek listen` with recordings, as a process, against the real server."""
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.clients.test_cli import drained
 from tests.e2e.conftest import PROGRAMS, Server
 from tests.e2e.test_ask import city_of, folded, sayseek
 
@@ -123,3 +127,52 @@ def test_a_pipe_is_played(server: Server, sample_files: list[Path]) -> None:
     with sample_files[0].open("rb") as file:
         done = subprocess.run(command, stdin=file, capture_output=True, text=True, timeout=60, check=True)
     assert city_of(sample_files[0]) in folded(done.stdout)
+
+
+def test_on_a_terminal_the_words_stand_in_one_line_until_they_are_final(
+    server: Server, sample_files: list[Path]
+) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        command = [PROGRAMS / "sayseek", "listen", "--server", server.address, "--file", sample_files[0]]
+        with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=os.environ | {"TERM": "xterm"}) as listening:
+            os.close(theirs)
+            shown = drained(terminal).decode()
+            assert listening.wait(60) == 0
+    assert shown.index("Listening") < shown.index("\x1b[2K") < shown.rindex(" - 0:0")
+    assert city_of(sample_files[0]) in folded(shown[shown.rindex(" - 0:0") :])
+
+
+def test_ctrl_c_ends_the_recording_and_answers_what_was_said(server: Server, conversation: Path) -> None:
+    command = [PROGRAMS / "sayseek", "listen", "--json", "--server", server.address, "--file", conversation]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
+        try:
+            assert listening.stdout
+            while json.loads(listening.stdout.readline())["type"] != "Interim":
+                pass
+            listening.send_signal(signal.SIGINT)
+            events = [json.loads(line) for line in listening.stdout]
+            assert listening.wait(30) == 0
+        finally:
+            listening.kill()
+    assert [event["type"] for event in events if event["type"] != "Interim"] == ["Final"]
+    assert events[-1]["text"]
+    assert time.monotonic() - began < soundfile.info(conversation).duration
+
+
+def test_ctrl_c_again_gives_up_an_answer_that_does_not_come(server: Server, conversation: Path) -> None:
+    command = [PROGRAMS / "sayseek", "listen", "--json", "--server", server.address, "--file", conversation]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
+        try:
+            assert listening.stdout
+            listening.stdout.readline()
+            server.process.send_signal(signal.SIGSTOP)
+            deadline = time.monotonic() + 20
+            while listening.poll() is None and time.monotonic() < deadline:
+                listening.send_signal(signal.SIGINT)
+                time.sleep(0.2)  # two at once would count as one
+            assert listening.wait(1) == 130
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+            listening.kill()

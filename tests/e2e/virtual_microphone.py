@@ -11,6 +11,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 PACKAGES = "pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"  # of Debian and Ubuntu
@@ -45,8 +46,9 @@ class VirtualMicrophone:
             time.sleep(0.05)
 
     def play(self, file: Path) -> None:
-        """Play a recording into it, to its end."""
+        """Play a recording into it, to its end, and a moment of silence: what is last is heard a little later."""
         samples, rate = soundfile.read(file, dtype="int16")
+        samples = np.concatenate([samples, np.zeros(round(0.3 * rate), np.int16)])
         wav = Path(self.environment["HOME"]) / "play.wav"
         soundfile.write(wav, samples, rate)
         self._run("paplay", "--device=vspk", str(wav))
