@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from clients.errors import SayseekError
 from clients.events import Event, Failure, Final, Interim, Interruption
 from clients.listening import Sent
 from clients.printing import clock, error_record, json_line, printable, said, span, table, what_to_do
@@ -87,9 +86,9 @@ class TextLivePrinter:
             case Final():
                 self._show_final(event)
             case Failure():
-                self._warn(event.error)
+                self._warn(what_to_do(event.error))
             case Interruption():
-                self._warn(event.error, f" Trying again in {event.wait:.1f} s.")
+                self._warn(f"{event.error} Trying again in {event.wait:.1f} s.")
 
     def conclude(self, sent: Sent | None) -> None:
         if not self._was_heard:
@@ -116,12 +115,12 @@ class TextLivePrinter:
             self._console.print(table(final.results))
         self._console.print()
 
-    def _warn(self, error: SayseekError, more: str = "") -> None:
-        self._errors.print(Text(printable(what_to_do(error)) + more, style="yellow"), soft_wrap=True)
+    def _warn(self, message: str) -> None:
+        self._errors.print(Text(printable(message), style="yellow"), soft_wrap=True)
 
 
 def _words(interim: Interim) -> Text:
     """What will stay is bright, what may still change is not."""
     stable = len(printable(interim.stable))
     words = printable(interim.text)
-    return Text(words[:stable], style="bold").append(words[stable:], style="dim")
+    return Text().append(words[:stable], style="bold").append(words[stable:], style="dim")

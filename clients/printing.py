@@ -111,7 +111,7 @@ def _heard(outcome: Outcome) -> Text:
 
 def span(start: float, end: float) -> Text:
     """When something was said, before what it was."""
-    return Text(f"{clock(start)} - {clock(end)}  ", style="dim")
+    return Text().append(f"{clock(start)} - {clock(end)}  ", style="dim")
 
 
 def said(transcript: str, *, found: bool) -> Text:

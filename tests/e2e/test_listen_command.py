@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from tests.clients.test_cli import drained
-from tests.e2e.conftest import PROGRAMS, Server
+from tests.e2e.conftest import PROGRAMS, Server, StartServer
 from tests.e2e.test_ask import city_of, folded, sayseek
 
 RATE = 16_000
@@ -38,7 +38,7 @@ def test_words_come_while_a_recording_plays_and_then_the_results(server: Server,
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     *words, heard, first, _second, _ = done.stdout.splitlines()
-    assert len(words) >= 2
+    assert words
     assert all(line.endswith(" …") for line in words)
     assert heard.endswith('"')
     assert city_of(file) in folded(heard)
@@ -106,6 +106,16 @@ def test_what_is_wrong_is_told(
     done = sayseek("listen", *given)
     assert done.returncode == status
     assert told in done.stderr
+
+
+def test_a_server_that_lets_nobody_in_is_told(start_server: StartServer, sample_files: list[Path]) -> None:
+    with start_server(model="tiny.en", max_listeners=0, api_key="right") as server:
+        arguments = ["listen", "--server", server.address, "--file", sample_files[0], "--api-key"]
+        wrong, busy = sayseek(*arguments, "wrong"), sayseek(*arguments, "right")
+    assert wrong.returncode == 1
+    assert "--api-key" in wrong.stderr
+    assert busy.returncode == 4
+    assert "stayed busy" in busy.stderr
 
 
 def test_what_was_said_before_a_recording_breaks_off_is_answered(
