@@ -12,6 +12,7 @@ from clients.errors import (
     Busy,
     InvalidRequest,
     MalformedAnswer,
+    MicrophoneUnavailable,
     NotAuthorized,
     NotFound,
     SayseekError,
@@ -20,7 +21,9 @@ from clients.errors import (
     ServerUnreachable,
     UnreadableRecording,
 )
+from clients.events import Event, Failure, Final, Interim, Interruption, SpeechStarted, UtteranceEnd, Word
 from clients.retries import RetryOptions
+from clients.stream import Stream
 
 __version__ = "0.1.0"
 
@@ -29,8 +32,14 @@ __all__ = [
     "AsyncClient",
     "Busy",
     "Client",
+    "Event",
+    "Failure",
+    "Final",
+    "Interim",
+    "Interruption",
     "InvalidRequest",
     "MalformedAnswer",
+    "MicrophoneUnavailable",
     "NotAuthorized",
     "NotFound",
     "Quality",
@@ -41,7 +50,11 @@ __all__ = [
     "ServerError",
     "ServerTimeout",
     "ServerUnreachable",
+    "SpeechStarted",
+    "Stream",
     "Transcript",
     "UnreadableRecording",
+    "UtteranceEnd",
     "VoiceSearchAnswer",
+    "Word",
 ]

@@ -124,7 +124,7 @@ def _pieces_and_error(file: str, whole: bool) -> Iterator[Piece | OSError | Says
 
 
 def _pieces(file: str, whole: bool) -> Iterator[Piece]:
-    recording = _recording(file)
+    recording = recording_of(file)
     name = Path(file).name if isinstance(recording, Path) else "clip"
     if whole or not is_readable(recording):
         yield Piece(name, _content(recording))
@@ -133,8 +133,8 @@ def _pieces(file: str, whole: bool) -> Iterator[Piece]:
         yield Piece(f"{Path(name).stem}.flac", as_flac(utterance.samples), True, utterance.start, utterance.end)
 
 
-def _recording(file: str) -> Path | BinaryIO:
-    """The recording as something that can be read twice, which standard input and pipes cannot."""
+def recording_of(file: str) -> Path | BinaryIO:
+    """The recording as something that can be read twice, which standard input and pipes cannot. Raises `OSError`."""
     if file == STANDARD_INPUT:
         if sys.stdin is None:
             raise OSError("standard input is closed")

@@ -1,28 +1,64 @@
-"""The `sayseek` command: ask a server about spoken queries in files."""
+"""The `sayseek` command: ask a server about spoken queries, in files or as they are spoken."""
 
+import asyncio
 import io
 import os
 import sys
-from contextlib import suppress
-from enum import IntEnum
-from typing import Annotated, NoReturn
+from collections.abc import AsyncIterable, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from enum import IntEnum, StrEnum
+from functools import partial
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from clients.asking import STANDARD_INPUT, Outcome, Question, ask_files
-from clients.client import TIMEOUT_SECONDS, Client
-from clients.errors import Busy, NotAuthorized, ServerUnreachable
-from clients.printing import JsonPrinter, Printer, TextPrinter
+from clients.asking import STANDARD_INPUT, Outcome, Question, ask_files, recording_of
+from clients.client import TIMEOUT_SECONDS, AsyncClient, Client
+from clients.errors import (
+    Busy,
+    MicrophoneUnavailable,
+    NotAuthorized,
+    SayseekError,
+    ServerUnreachable,
+    UnreadableRecording,
+)
+from clients.events import Event, Failure
+from clients.listening import listen as listen_to
+from clients.live_printing import JsonLivePrinter, LivePrinter, TextLivePrinter
+from clients.microphone import NO_MICROPHONE, Microphone, devices
+from clients.playing import played
+from clients.printing import JsonPrinter, Printer, TextPrinter, printable, shown_name, what_to_do
 from clients.protocol import LONGEST_TIMEOUT_SECONDS
+from clients.speech_gate import SpeechGate
+from clients.stream import Stream
 from sayseek import __version__
 
 FILES_WITHOUT_BAR = 3
 
+Server = Annotated[
+    str | None,
+    typer.Option(envvar="SAYSEEK_SERVER", metavar="URL", help="The server's address. \\[http://127.0.0.1:8000]"),
+]
+Limit = Annotated[int | None, typer.Option(min=1, max=100, help="Most results per utterance.")]
+Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language spoken, such as en.")]
+Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model to ask.")]
+ApiKey = Annotated[
+    str | None, typer.Option(envvar="SAYSEEK_API_KEY", show_envvar=True, metavar="KEY", help="The server's key.")
+]
+
 app = typer.Typer(
     help="Say it, find it: ask a Sayseek server.", no_args_is_help=True, add_completion=False, rich_markup_mode="rich"
 )
+
+
+class Endpointing(StrEnum):
+    """Who finds where utterances end."""
+
+    SERVER = "server"
+    CLIENT = "client"
 
 
 class ExitCode(IntEnum):
@@ -89,22 +125,17 @@ def sayseek(
 @app.command()
 def ask(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings; - is standard input.")],
-    server: Annotated[
-        str | None,
-        typer.Option(envvar="SAYSEEK_SERVER", metavar="URL", help="The server's address. \\[http://127.0.0.1:8000]"),
-    ] = None,
+    server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per utterance, a line each.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, max=100, help="Most results per utterance.")] = None,
-    language: Annotated[str | None, typer.Option(metavar="CODE", help="Language spoken, such as en.")] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model to ask.")] = None,
+    limit: Limit = None,
+    language: Language = None,
+    model: Model = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files in work at once.")] = 4,
     whole: Annotated[bool, typer.Option("--whole", help="Send files as they are; do not cut out speech.")] = False,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=LONGEST_TIMEOUT_SECONDS, metavar="SECONDS", help="For each answer.")
     ] = TIMEOUT_SECONDS,
-    api_key: Annotated[
-        str | None, typer.Option(envvar="SAYSEEK_API_KEY", show_envvar=True, metavar="KEY", help="The server's key.")
-    ] = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Cut the speech out of recordings, ask about each utterance, print what was heard and found.
 
@@ -122,16 +153,100 @@ def ask(
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     printer = JsonPrinter(console) if as_json else TextPrinter(console, errors, several_files=len(files) > 1)
     try:
-        with _client(server, api_key, timeout) as client:
+        with _client(Client, server, api_key, timeout) as client:
             status = _show_all(client, files, question, jobs, printer, errors)
     except KeyboardInterrupt:
         status = ExitCode.INTERRUPTED
     raise typer.Exit(status)
 
 
-def _client(server: str | None, api_key: str | None, timeout: float) -> Client:
+@app.command()
+def listen(
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Play a recording at its own pace; - is standard input.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The microphone: its number, or a part of its name.")
+    ] = None,
+    list_devices: Annotated[bool, typer.Option("--list-devices", help="Print the microphones that there are.")] = False,
+    server: Server = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, a line each.")] = False,
+    limit: Limit = None,
+    language: Language = None,
+    model: Model = None,
+    endpointing: Annotated[
+        Endpointing, typer.Option(help="Who finds where utterances end; client: only speech is sent.")
+    ] = Endpointing.SERVER,
+    api_key: ApiKey = None,
+) -> None:
+    """Listen to a microphone: print the words as they are spoken, and what was found when the speaker stops.
+
+    Ctrl-C ends it, after the answer to what was said until then.
+
+    Exit status:
+    0: all was answered
+    1: no microphone, a recording that cannot be read, or an utterance that was refused
+    2: wrong usage
+    3: no server answers, also after more tries
+    4: the server stayed busy
+    130: interrupted twice
+    """
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    printer = JsonLivePrinter(console) if as_json else TextLivePrinter(console, errors)
+    gate = SpeechGate() if endpointing is Endpointing.CLIENT else None
+    client = _client(AsyncClient, server, api_key, TIMEOUT_SECONDS)
+    asking = partial(client.stream, model=model, language=language, limit=limit, endpointing=gate is None)
     try:
-        return Client(server, api_key=api_key, timeout=timeout)
+        if list_devices:
+            _print_devices(console)
+            raise typer.Exit
+        sound = Microphone(device) if file is None else nullcontext(played(recording_of(file)))
+        status = asyncio.run(_listen(client, asking, sound, gate, printer))
+    except KeyboardInterrupt:
+        status = ExitCode.INTERRUPTED
+    except (OSError, SayseekError) as error:
+        errors.print(Text(_what_to_do(error, file), style="red"), soft_wrap=True)
+        status = _status(error)
+    raise typer.Exit(status)
+
+
+async def _listen(
+    client: AsyncClient,
+    asking: Callable[[], Stream],
+    sound: AbstractContextManager[AsyncIterable[bytes]],
+    gate: SpeechGate | None,
+    printer: LivePrinter,
+) -> ExitCode:
+    """Shows every event of what is heard."""
+    statuses = [ExitCode.ANSWERED]
+
+    def show(event: Event) -> None:
+        printer.show(event)
+        if isinstance(event, Failure):
+            statuses.append(_status(event.error))
+
+    async with client:
+        with sound as heard, printer:
+            sent = await listen_to(asking(), heard, gate, show)
+    printer.conclude(sent if gate else None)
+    return max(statuses)
+
+
+def _print_devices(console: Console) -> None:
+    found = devices()
+    for device in found:
+        mark = "*" if device.is_default else " "
+        console.print(Text(f"{mark} {device.number:>3}  {printable(device.name)}"), soft_wrap=True)
+    if not found:
+        raise MicrophoneUnavailable(NO_MICROPHONE)
+
+
+AnyClient = TypeVar("AnyClient", Client, AsyncClient)
+
+
+def _client(kind: type[AnyClient], server: str | None, api_key: str | None, timeout: float) -> AnyClient:
+    try:
+        return kind(server, api_key=api_key, timeout=timeout)
     except ValueError as exc:
         raise typer.BadParameter(str(exc)) from exc
 
@@ -145,7 +260,7 @@ def _show_all(
         for outcomes in progress.track(ask_files(client, files, question, jobs), total=len(files)):
             for outcome in outcomes:
                 _show(outcome, printer, progress)
-                status = max(status, _status(outcome))
+                status = max(status, _status(outcome.error))
                 if isinstance(outcome.error, ServerUnreachable | NotAuthorized):
                     return status
     return status
@@ -158,8 +273,15 @@ def _show(outcome: Outcome, printer: Printer, progress: Progress) -> None:
     progress.start()
 
 
-def _status(outcome: Outcome) -> ExitCode:
-    match outcome.error:
+def _what_to_do(error: OSError | SayseekError, file: str | None) -> str:
+    """With the file's name, where it is the file that cannot be read."""
+    if file is None or not isinstance(error, OSError | UnreadableRecording):
+        return what_to_do(error)
+    return f"{shown_name(file)}: {what_to_do(error)}"
+
+
+def _status(error: OSError | SayseekError | None) -> ExitCode:
+    match error:
         case None:
             return ExitCode.ANSWERED
         case ServerUnreachable():

@@ -8,15 +8,17 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from clients import protocol
+from clients import live_protocol, protocol
 from clients.answers import SearchAnswer, VoiceSearchAnswer
 from clients.errors import SayseekError, translated_errors, translated_setup_errors
+from clients.live_protocol import StreamOptions
 from clients.protocol import Arriving, Audio, Call
-from clients.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, RetryOptions
+from clients.retries import DEFAULT_RETRIES, NO_RETRIES, RECONNECTIONS, Retries, RetryOptions
+from clients.stream import Stream
 
 TIMEOUT_SECONDS = 60.0
 
@@ -165,6 +167,61 @@ class AsyncClient:
     async def ready(self) -> bool:
         """As `Client.ready`."""
         return await self._ask(protocol.ready(), NO_RETRIES)
+
+    def stream(
+        self,
+        *,
+        sample_rate: int = 16_000,
+        channels: int = 1,
+        model: str | None = None,
+        language: str | None = None,
+        limit: int | None = None,
+        alternatives: int | None = None,
+        interims: bool = True,
+        search: bool | Literal["interim"] = True,
+        endpointing: bool = True,
+        hangover: float | None = None,
+        utterance_end: float | None = None,
+        reconnect: RetryOptions = RECONNECTIONS,
+    ) -> Stream:
+        """Speech while it is spoken: audio in, words as they come and the results at once when the speaker stops.
+
+        ```python
+        async with client.stream() as stream, asyncio.TaskGroup() as tasks:
+            tasks.create_task(speak(stream))  # awaits stream.send(pcm) again and again, then stream.finish()
+            async for event in stream:
+                if isinstance(event, Final):
+                    print(event.text, [result.title for result in event.results])
+        ```
+
+        `sample_rate` from 8,000 to 48,000 Hz, one or two `channels`. With `interims` the words come while they are
+        spoken; with `search="interim"` results do, too. The server finds where utterances end: after `hangover`
+        seconds of silence, by its own judgement where None; without `endpointing` call `finalize` for that.
+        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. A connection that breaks is opened again
+        as `reconnect` says; the first as the client's `retry`.
+        """
+        options = StreamOptions(
+            sample_rate=sample_rate,
+            channels=channels,
+            model=model,
+            language=language,
+            limit=limit,
+            alternatives=alternatives,
+            interims=interims,
+            search=search,
+            endpointing=endpointing,
+            hangover=hangover,
+            utterance_end=utterance_end,
+        )
+        return Stream(
+            live_protocol.address(self._http.base_url, options),
+            str(self._http.base_url),
+            protocol.identity(self._http.headers),
+            options,
+            timeout=self._timeout,
+            connecting=self._retry,
+            reconnecting=reconnect,
+        )
 
     async def close(self) -> None:
         """Closes the connections. The client cannot be used after it."""

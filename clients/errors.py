@@ -2,6 +2,7 @@
 
     SayseekError
     ├── UnreadableRecording      a recording breaks off or is damaged part-way
+    ├── MicrophoneUnavailable    there is no microphone, or it gives no sound
     ├── ServerUnreachable        nobody answers, or the connection broke off
     ├── ServerTimeout            the answer took longer than the client's time-out
     ├── MalformedAnswer          something answers, but not as a Sayseek server does
@@ -21,6 +22,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.http11 import Response
 
 
 class SayseekError(Exception):
@@ -29,6 +32,10 @@ class SayseekError(Exception):
 
 class UnreadableRecording(SayseekError):
     """A recording breaks off or is damaged part-way."""
+
+
+class MicrophoneUnavailable(SayseekError):
+    """There is no microphone, none of that name, or it stopped giving sound."""
 
 
 class ServerUnreachable(SayseekError):
@@ -91,15 +98,28 @@ def translated_errors(server: str) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectTimeout, httpx.ConnectError) as exc:
-        if "WRONG_VERSION_NUMBER" in str(exc) or "record layer failure" in str(exc).lower():
-            raise MalformedAnswer(f"{server} does not speak https: write its address with http://.") from exc
-        raise ServerUnreachable(f"No answer from {server}: {exc or 'the time to connect ran out'}.") from exc
+        raise _no_connection(server, exc) from exc
     except (httpx.TimeoutException, TimeoutError) as exc:
         raise ServerTimeout(f"{server} did not answer in time. Allow more time, or send less.") from exc
     except httpx.TransportError as exc:
         raise ServerUnreachable(f"The connection to {server} broke off: {exc or type(exc).__name__}.") from exc
     except httpx.RequestError as exc:
         raise MalformedAnswer(f"{server} does not answer as a Sayseek server does: {exc}.") from exc
+
+
+@contextmanager
+def translated_socket_errors(server: str) -> Iterator[None]:
+    """The same for what keeps a WebSocket from being opened."""
+    try:
+        yield
+    except InvalidStatus as exc:
+        raise error_from(_as_httpx(exc.response, server)) from exc
+    except (InvalidHandshake, InvalidURI) as exc:
+        if isinstance(exc.__cause__, EOFError):
+            raise ServerUnreachable(f"The connection to {server} broke off.") from exc
+        raise MalformedAnswer(f"{server} does not answer as a Sayseek server does: {exc}.") from exc
+    except OSError as exc:
+        raise _no_connection(server, exc) from exc
 
 
 @contextmanager
@@ -113,16 +133,38 @@ def translated_setup_errors() -> Iterator[None]:
 
 def error_from(response: httpx.Response) -> ServerError:
     """The error that an answer other than 2xx stands for; copes with bodies a proxy in between may send."""
-    detail = _error_detail(response)
-    message = detail.get("message")
-    return _kind_of(response.status_code)(
-        response.status_code,
-        message if isinstance(message, str) else _message_without_detail(response),
+    retry_after = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+    return error_of(_error_detail(response), response.status_code, _message_without_detail(response), retry_after)
+
+
+def error_of(
+    detail: Mapping[str, Any],
+    status: int,
+    message: str = "The server does not say what went wrong.",
+    retry_after: float | None = None,
+) -> ServerError:
+    """The error that the body's `error` tells; `message` is for where it has none."""
+    told = detail.get("message")
+    return _kind_of(status)(
+        status,
+        told if isinstance(told, str) else message,
         code=detail.get("code"),
         type=detail.get("type"),
         param=detail.get("param"),
-        retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+        retry_after=retry_after,
     )
+
+
+def _no_connection(server: str, error: Exception) -> SayseekError:
+    if "WRONG_VERSION_NUMBER" in str(error) or "record layer failure" in str(error).lower():
+        return MalformedAnswer(f"{server} does not speak https: write its address with http://.")
+    return ServerUnreachable(f"No answer from {server}: {error or 'the time to connect ran out'}.")
+
+
+def _as_httpx(response: Response, server: str) -> httpx.Response:
+    told = {name: response.headers[name] for name in ("Location", "Retry-After") if name in response.headers}
+    request = httpx.Request("GET", server)
+    return httpx.Response(response.status_code, headers=told, content=bytes(response.body or b""), request=request)
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:

@@ -29,7 +29,7 @@ class JsonPrinter:
         self._only_ascii = not console.encoding.startswith("utf")
 
     def show(self, outcome: Outcome) -> None:
-        self._file.write(_json_line(_record(outcome), self._only_ascii))
+        self._file.write(json_line(_record(outcome), self._only_ascii))
         self._file.flush()
 
 
@@ -44,15 +44,15 @@ class TextPrinter:
 
     def show(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            message = f"{_shown_name(outcome.file)}: {_printable(what_to_do(outcome.error))}"
+            message = f"{shown_name(outcome.file)}: {printable(what_to_do(outcome.error))}"
             self._errors.print(Text(message, style="red"), soft_wrap=True)
             return
         if self._several_files and outcome.file != self._file:
-            self._console.print(Text(_shown_name(outcome.file), style="bold cyan"), soft_wrap=True)
+            self._console.print(Text(shown_name(outcome.file), style="bold cyan"), soft_wrap=True)
         self._file = outcome.file
         self._console.print(_heard(outcome), soft_wrap=True)
         if outcome.answer is not None and outcome.answer.results:
-            self._console.print(_table(outcome.answer.results))
+            self._console.print(table(outcome.answer.results))
         self._console.print()
 
 
@@ -66,7 +66,7 @@ def what_to_do(error: OSError | SayseekError) -> str:
         case NotAuthorized():
             return f"{error} Give the key with --api-key or in SAYSEEK_API_KEY."
         case Busy():
-            return f"{error} The server stayed busy: try again later, or with fewer --jobs."
+            return f"{error} The server stayed busy: try again later, or with less at once."
         case _:
             return str(error)
 
@@ -80,17 +80,18 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "cut": piece.cut if piece else False,
     }
     if outcome.error is not None:
-        return record | {"error": _error_record(outcome.error)}
+        return record | {"error": error_record(outcome.error)}
     return record | {"answer": outcome.answer}
 
 
-def _json_line(record: dict[str, Any], only_ascii: bool) -> str:
+def json_line(record: dict[str, Any], only_ascii: bool) -> str:
     """`record` as JSON; characters that would drive a terminal are escaped."""
     line = json.dumps(record, ensure_ascii=only_ascii, default=vars)
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) + "\n"
 
 
-def _error_record(error: OSError | SayseekError) -> dict[str, Any]:
+def error_record(error: OSError | SayseekError) -> dict[str, Any]:
+    """As the server's error body has it, with the status of the answer."""
     if isinstance(error, ServerError):
         kind, code, param, status = error.type, error.code, error.param, error.status
     else:
@@ -101,41 +102,52 @@ def _error_record(error: OSError | SayseekError) -> dict[str, Any]:
 def _heard(outcome: Outcome) -> Text:
     text = Text()
     if outcome.piece is not None and outcome.piece.start is not None and not outcome.alone:
-        text.append(f"{_clock(outcome.piece.start)} - {_clock(outcome.piece.end or 0)}  ", style="dim")
+        text.append_text(span(outcome.piece.start, outcome.piece.end or 0))
     answer = outcome.answer
     if answer is None or not answer.transcript.text:
         return text.append(_nothing_heard(answer), style="yellow")
-    text.append(f'"{_printable(answer.transcript.text)}"', style="bold")
-    return text if answer.results else text.append("  nothing found", style="yellow")
+    return text.append_text(said(answer.transcript.text, found=bool(answer.results)))
+
+
+def span(start: float, end: float) -> Text:
+    """When something was said, before what it was."""
+    return Text().append(f"{clock(start)} - {clock(end)}  ", style="dim")
+
+
+def said(transcript: str, *, found: bool) -> Text:
+    """What was said, and whether that led to nothing."""
+    text = Text().append(f'"{printable(transcript)}"', style="bold")
+    return text if found else text.append("  nothing found", style="yellow")
 
 
 def _nothing_heard(answer: VoiceSearchAnswer | None) -> str:
     reason = answer.quality.verdict.replace("_", " ") if answer and answer.quality.verdict != "ok" else "no speech"
-    return f"Nothing was heard ({_printable(reason)})."
+    return f"Nothing was heard ({printable(reason)})."
 
 
-def _table(results: tuple[Result, ...]) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(justify="right", style="dim")
-    table.add_column(overflow="fold")
-    table.add_column(style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
-    table.add_column(justify="right", style="dim")
+def table(results: tuple[Result, ...]) -> Table:
+    """What was found, the best first."""
+    rows = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    rows.add_column(justify="right", style="dim")
+    rows.add_column(overflow="fold")
+    rows.add_column(style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
+    rows.add_column(justify="right", style="dim")
     for rank, result in enumerate(results, start=1):
-        table.add_row(str(rank), Text(_printable(result.title)), Text(_shortened(result.body)), f"{result.score:.1f}")
-    return table
+        rows.add_row(str(rank), Text(printable(result.title)), Text(_shortened(result.body)), f"{result.score:.1f}")
+    return rows
 
 
 def _shortened(text: str) -> str:
-    line = _printable(text)
+    line = printable(text)
     return line if len(line) <= BODY_CHARACTERS else f"{line[: BODY_CHARACTERS - 1].rstrip()}…"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """`text` on one line, and without the control characters that would drive the terminal."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
-def _shown_name(file: str) -> str:
+def shown_name(file: str) -> str:
     """A file's name on one line; what is not printable in it is escaped."""
     name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in _in_utf8(file))
     return name or "''"
@@ -146,7 +158,7 @@ def _in_utf8(file: str) -> str:
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """83.456 → 1:23.5"""
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"

@@ -92,6 +92,11 @@ def connection(base_url: str | None, api_key: str | None, timeout: float) -> dic
     }
 
 
+def identity(headers: httpx.Headers) -> dict[str, str]:
+    """Of what a client sends along, that which says who asks."""
+    return {name: headers[name] for name in ("User-Agent", "Authorization") if name in headers}
+
+
 def read_clip(audio: Audio, filename: str | None) -> Clip:
     """The clip in `audio`: bytes, a path, or a file opened for reading bytes. Raises `OSError`."""
     if isinstance(audio, bytes):
@@ -180,9 +185,14 @@ def _json(response: httpx.Response) -> Any:
     if not response.is_success:
         raise error_from(response)
     try:
-        return response.json(parse_float=_finite, parse_constant=_finite)
+        return parse_json(response.content)
     except (ValueError, RecursionError) as exc:
         raise MalformedAnswer(f"{response.url} answered something that is not JSON: is it Sayseek?") from exc
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Raises `ValueError` for what is not JSON, and `RecursionError` for what is nested without end."""
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
 
 
 def _finite(number: str) -> float:

@@ -27,6 +27,7 @@ class RetryOptions:
 
 DEFAULT_RETRIES = RetryOptions()
 NO_RETRIES = RetryOptions(retries=0)
+RECONNECTIONS = RetryOptions(retries=8, longest_wait=60.0)  # who speaks would rather wait than begin again
 FIRST_BACKOFF_SECONDS = 0.5
 
 

@@ -39,7 +39,7 @@ def utterances(recording: Path | BinaryIO, options: EndpointerOptions = DEFAULT_
     cutter = UtteranceCutter(options)
     broken: UnreadableRecording | None = None
     try:
-        for samples in _blocks(recording):
+        for samples in blocks(recording):
             yield from cutter.push(samples)
     except UnreadableRecording as exc:
         broken = exc
@@ -55,8 +55,8 @@ def as_flac(samples: Samples) -> bytes:
     return buffer.getvalue()
 
 
-def _blocks(recording: Path | BinaryIO) -> Iterator[Samples]:
-    """The recording as 16 kHz mono, a few seconds at a time."""
+def blocks(recording: Path | BinaryIO) -> Iterator[Samples]:
+    """A recording that `is_readable`, as 16 kHz mono, a part of a second at a time. Raises as `utterances`."""
     with _opened(recording) as file, _translated_errors(), soundfile.SoundFile(file, closefd=False) as sound:
         resampler = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, num_channels=1, dtype="float32")
         for block in sound.blocks(max(1, sound.samplerate // BLOCKS_PER_SECOND), dtype="float32", always_2d=True):

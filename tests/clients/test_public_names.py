@@ -12,8 +12,14 @@ def test_the_public_names() -> None:
         "AsyncClient",
         "Busy",
         "Client",
+        "Event",
+        "Failure",
+        "Final",
+        "Interim",
+        "Interruption",
         "InvalidRequest",
         "MalformedAnswer",
+        "MicrophoneUnavailable",
         "NotAuthorized",
         "NotFound",
         "Quality",
@@ -24,9 +30,13 @@ def test_the_public_names() -> None:
         "ServerError",
         "ServerTimeout",
         "ServerUnreachable",
+        "SpeechStarted",
+        "Stream",
         "Transcript",
         "UnreadableRecording",
+        "UtteranceEnd",
         "VoiceSearchAnswer",
+        "Word",
     ]
     assert all(hasattr(sayseek, name) for name in sayseek.__all__)
 
