@@ -1,0 +1,118 @@
+/** The microphone: asks for it, and has the worklet give frames of speech. */
+
+import { Trouble } from "./trouble.js";
+
+const WASM = new URL("libfvad.wasm", import.meta.url);
+const WORKLET = new URL("worklet.js", import.meta.url);
+// A phone's own gain helps who speaks from afar; echoes there are none, since the page is silent.
+const CONSTRAINTS = { audio: { channelCount: 1, echoCancellation: false, noiseSuppression: true, autoGainControl: true } };
+const CAUSES = {
+  NotAllowedError: "microphone-denied",
+  SecurityError: "microphone-denied",
+  NotFoundError: "microphone-missing",
+  OverconstrainedError: "microphone-missing",
+  NotReadableError: "microphone-taken",
+  AbortError: "microphone-taken",
+};
+
+let wasm = Promise.resolve(null);
+
+/** Fetch WebRTC's detector, so that it is there when somebody speaks; whether the server has it. */
+export async function prepare() {
+  wasm = fetchWasm();
+  return (await wasm) !== null;
+}
+
+async function fetchWasm() {
+  try {
+    const response = await fetch(WASM);
+    return response.ok ? await response.arrayBuffer() : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether this browser can hear at all, here. Throws Trouble. */
+function check() {
+  if (!window.isSecureContext) throw new Trouble("insecure");
+  if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) throw new Trouble("unsupported");
+}
+
+/** One use of the microphone: `open`, `start`, `close`. */
+export class Microphone {
+  /** Whether only speech is given, in utterances; else everything is. Known once it is open. */
+  detects = false;
+  #onFrame;
+  #onLost;
+  #stream;
+  #context;
+  #source;
+  #node;
+
+  /** `onFrame(level, given)` is called for every 20 ms: see worklet.js. `onLost()`: it was unplugged. */
+  constructor(onFrame, onLost) {
+    this.#onFrame = onFrame;
+    this.#onLost = onLost;
+  }
+
+  /** Ask for it. Throws Trouble. */
+  async open() {
+    check();
+    try {
+      this.#stream = await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+    } catch (error) {
+      throw new Trouble(CAUSES[error.name] ?? "unsupported");
+    }
+    this.#stream.getTracks().forEach((track) => track.addEventListener("ended", () => this.#onLost()));
+    this.#source = this.#connectable();
+    await this.#context.audioWorklet.addModule(WORKLET);
+    this.#node = new AudioWorkletNode(this.#context, "capture", {
+      channelCount: 1,
+      channelCountMode: "explicit",
+      processorOptions: { wasm: await wasm },
+    });
+    this.detects = (await this.#message()).detects;
+  }
+
+  /** Let frames come. */
+  start() {
+    this.#node.port.onmessage = ({ data }) => this.#onFrame(data.level, data.given);
+    this.#source.connect(this.#node).connect(this.#context.destination); // it is silent; unconnected nodes may sleep
+    this.#context.resume();
+  }
+
+  /** A source of 16 kHz where the browser resamples; else of what the microphone has, and the worklet does. */
+  #connectable() {
+    try {
+      this.#context = new AudioContext({ sampleRate: 16_000, latencyHint: "interactive" });
+      return this.#context.createMediaStreamSource(this.#stream);
+    } catch {
+      this.#context?.close();
+      this.#context = new AudioContext({ latencyHint: "interactive" });
+      return this.#context.createMediaStreamSource(this.#stream);
+    }
+  }
+
+  #message() {
+    return new Promise((resolve) => {
+      this.#node.port.onmessage = ({ data }) => resolve(data);
+    });
+  }
+
+  /** Gives the last of the speech to `onFrame`, and lets the microphone go. */
+  async close() {
+    this.#stream?.getTracks().forEach((track) => track.stop());
+    if (this.#node) await this.#flush();
+    await this.#context?.close();
+  }
+
+  #flush() {
+    return new Promise((resolve) => {
+      this.#node.port.onmessage = ({ data }) => {
+        this.#onFrame(data.level, data.given);
+        if (data.isLast) resolve();
+      };
+      this.#node.port.postMessage("flush");
+    });
+  }
+}
