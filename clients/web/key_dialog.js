@@ -4,6 +4,7 @@ import { storedKey, storeKey } from "./key.js";
 
 const dialog = document.getElementById("key-dialog");
 const input = document.getElementById("key");
+document.getElementById("no-key").addEventListener("click", () => dialog.close(""));
 
 /** Whether a key was given; it is stored then. A key that was there already has turned out to be wrong. */
 export function askForKey() {

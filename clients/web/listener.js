@@ -9,8 +9,8 @@
 import { fitsWebSocket, subprotocols } from "./key.js";
 import { Trouble } from "./trouble.js";
 
-const RETRY_SECONDS = [0.5, 1, 2, 4, 8]; // then it is given up
-const BUSY_RETRY_SECONDS = [2, 4, 8];
+const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 8]; // then it is given up
+const BUSY_SECONDS = 2; // that a server which said so is given at least
 const KEEP_ALIVE_SECONDS = 5;
 const MOST_FRAMES = 3000; // a minute, which is kept for a server that does not answer
 
@@ -151,11 +151,11 @@ export class Listener {
   }
 
   #retry(cause) {
-    const seconds = (cause === "busy" ? BUSY_RETRY_SECONDS : RETRY_SECONDS)[this.#attempts++];
-    if (seconds === undefined) {
+    if (this.#attempts === RETRY_SECONDS.length) {
       this.#end(new Trouble(cause));
       return;
     }
+    const seconds = Math.max(RETRY_SECONDS[this.#attempts++], cause === "busy" ? BUSY_SECONDS : 0);
     this.#on.waiting(cause);
     this.#timer = setTimeout(() => this.connect(), 1000 * seconds);
   }

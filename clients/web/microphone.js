@@ -1,11 +1,13 @@
 /** The microphone: asks for it, and has the worklet give frames of speech. */
 
+import { SAMPLE_RATE } from "./frames.js";
 import { Trouble } from "./trouble.js";
 
 const WASM = new URL("libfvad.wasm", import.meta.url);
 const WORKLET = new URL("worklet.js", import.meta.url);
 // A phone's own gain helps who speaks from afar; echoes there are none, since the page is silent.
 const CONSTRAINTS = { audio: { channelCount: 1, echoCancellation: false, noiseSuppression: true, autoGainControl: true } };
+const FLUSH_MILLISECONDS = 500; // should the browser have put the worklet to sleep
 const CAUSES = {
   NotAllowedError: "microphone-denied",
   SecurityError: "microphone-denied",
@@ -16,10 +18,14 @@ const CAUSES = {
 };
 
 let wasm = Promise.resolve(null);
+let context = null; // a promise of the one with which it is listened; it sleeps in between
 
-/** Fetch WebRTC's detector, so that it is there when somebody speaks; whether the server has it. */
+/** Fetch all that listening takes, so that it begins at once; whether the page can tell speech by itself. */
 export async function prepare() {
+  if (!window.isSecureContext) return false;
   wasm = fetchWasm();
+  context = listeningContext({ sampleRate: SAMPLE_RATE });
+  context.catch(() => {}); // told when it is needed
   return (await wasm) !== null;
 }
 
@@ -30,6 +36,12 @@ async function fetchWasm() {
   } catch {
     return null;
   }
+}
+
+async function listeningContext(options) {
+  const made = new AudioContext({ latencyHint: "interactive", ...options });
+  await made.audioWorklet.addModule(WORKLET);
+  return made;
 }
 
 /** Whether this browser can hear at all, here. Throws Trouble. */
@@ -45,7 +57,6 @@ export class Microphone {
   #onFrame;
   #onLost;
   #stream;
-  #context;
   #source;
   #node;
 
@@ -64,9 +75,8 @@ export class Microphone {
       throw new Trouble(CAUSES[error.name] ?? "unsupported");
     }
     this.#stream.getTracks().forEach((track) => track.addEventListener("ended", () => this.#onLost()));
-    this.#source = this.#connectable();
-    await this.#context.audioWorklet.addModule(WORKLET);
-    this.#node = new AudioWorkletNode(this.#context, "capture", {
+    this.#source = await this.#connectable();
+    this.#node = new AudioWorkletNode(this.#source.context, "capture", {
       channelCount: 1,
       channelCountMode: "explicit",
       processorOptions: { wasm: await wasm },
@@ -77,19 +87,21 @@ export class Microphone {
   /** Let frames come. */
   start() {
     this.#node.port.onmessage = ({ data }) => this.#onFrame(data.level, data.given);
-    this.#source.connect(this.#node).connect(this.#context.destination); // it is silent; unconnected nodes may sleep
-    this.#context.resume();
+    this.#source.connect(this.#node).connect(this.#source.context.destination); // it is silent; unconnected nodes may sleep
+    this.#source.context.resume();
   }
 
   /** A source of 16 kHz where the browser resamples; else of what the microphone has, and the worklet does. */
-  #connectable() {
+  async #connectable() {
     try {
-      this.#context = new AudioContext({ sampleRate: 16_000, latencyHint: "interactive" });
-      return this.#context.createMediaStreamSource(this.#stream);
+      return (await context).createMediaStreamSource(this.#stream);
     } catch {
-      this.#context?.close();
-      this.#context = new AudioContext({ latencyHint: "interactive" });
-      return this.#context.createMediaStreamSource(this.#stream);
+      context = listeningContext({});
+    }
+    try {
+      return (await context).createMediaStreamSource(this.#stream);
+    } catch {
+      throw new Trouble("gone"); // the worklet could not be fetched
     }
   }
 
@@ -102,8 +114,11 @@ export class Microphone {
   /** Gives the last of the speech to `onFrame`, and lets the microphone go. */
   async close() {
     this.#stream?.getTracks().forEach((track) => track.stop());
-    if (this.#node) await this.#flush();
-    await this.#context?.close();
+    if (!this.#node) return;
+    await this.#flush();
+    this.#source.disconnect();
+    this.#node.disconnect();
+    await this.#source.context.suspend();
   }
 
   #flush() {
@@ -113,6 +128,7 @@ export class Microphone {
         if (data.isLast) resolve();
       };
       this.#node.port.postMessage("flush");
+      setTimeout(resolve, FLUSH_MILLISECONDS);
     });
   }
 }
