@@ -1,12 +1,13 @@
 """Acoustic recognition: encoded audio in, a transcript out. Knows nothing of HTTP or of search.
 
-Read in the order the data flows: `audio` (bytes to samples), `audio_workers` (the same, apart from the server),
-`quality` (is there anything to recognise), `windows` (the pieces that are recognised), `features` (samples to
-log-mel), `model` (the Whisper network), `checkpoints` and `weights/` (where its weights come from), `languages` (what
-Whisper knows), `encoding` (log-mel to encoded audio, no longer than the clip), `steps` (one step of the text decoder;
-`torch_steps` and `native/` carry it out), `tokenizer` and `decoding` (encoded audio to hypotheses, step by step),
-`scheduler` and `engine` (many clips at once, in the thread that owns the model), `compute` and `precision` (with which
-arithmetic), `invention` (was it really said), `transcriber` (all of it in one call) and `transcript` (what comes out).
+Read in the order the data flows: `audio` (bytes to samples), `audio_workers` (the same, apart from the server), `pcm`
+(raw sound as it streams in), `quality` (is there anything to recognise), `windows` (the pieces that are recognised),
+`features` (samples to log-mel), `model` (the Whisper network), `checkpoints` and `weights/` (where its weights come
+from), `languages` (what Whisper knows), `encoding` (log-mel to encoded audio, no longer than the clip), `steps` (one
+step of the text decoder; `torch_steps` and `native/` carry it out), `tokenizer` and `decoding` (encoded audio to
+hypotheses, step by step), `scheduler` and `engine` (many clips at once, in the thread that owns the model), `compute`
+and `precision` (with which arithmetic), `invention` (was it really said), `transcriber` (all of it in one call),
+`transcript` (what comes out) and `stable` (what stays of a transcript that grows).
 """
 
 import os

@@ -8,15 +8,21 @@ from asr.decoding import DecodedWindow
 # confidence; on 112 clips of noise it is above, and the reading unsure or one phrase on and on.
 MAX_NO_SPEECH_PROBABILITY = 0.45
 MIN_CONFIDENCE = 0.6
+MIN_PARTIAL_CONFIDENCE = 0.3
 # Whisper's own measure of a text that says one thing over and over (Radford et al. 2022, section 4.5).
 MAX_COMPRESSION_RATIO = 2.4
 MIN_AVG_LOGPROB = -1.0  # the same section's
 
 
-def is_invented(window: DecodedWindow) -> bool:
-    """Whether there was no speech in a window, by the model's own doubt and by how its reading looks."""
+def is_invented(window: DecodedWindow, *, is_partial: bool = False) -> bool:
+    """Whether there was no speech in a window, by the model's own doubt and by how its reading looks.
+
+    Where only half a sentence could be heard, `is_partial`, it doubts much that was said.
+    """
     if not window.best.text:
         return True
+    if is_partial:
+        return window.best.confidence < MIN_PARTIAL_CONFIDENCE
     if window.no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
         return False
     return window.best.confidence < MIN_CONFIDENCE or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO

@@ -86,10 +86,15 @@ class Transcriber:
             samples, speech = without_idle_ends(samples, speech)
         return split_at_pauses(samples, speech)
 
-    def assemble(self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:
-        """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked."""
+    def assemble(
+        self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None, *, is_partial: bool = False
+    ) -> Transcript:
+        """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked.
+
+        `is_partial`: the speaker has just begun, so that the model's doubt whether this is speech does not count.
+        """
         windows = clip.windows if clip else ()
-        heard = [window for window in windows if not is_invented(window)]
+        heard = [window for window in windows if not is_invented(window, is_partial=is_partial)]
         if not heard:
             return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])

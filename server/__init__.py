@@ -1,6 +1,7 @@
 """The HTTP server: joins `asr`, `vad` and `search` and owns their lifetimes.
 
 Read `settings` (everything that can be set), `app` and `services` (what is built and when it ends), `routes/` (one
-file per resource), `key`, `body_limit` and `admission` (who and what is let in), `errors` (the one error body),
-`observe` and `metrics`, then `serve`, `evaluate`, `scoring` and `cli`.
+file per resource), `live/` (listening while somebody speaks), `key`, `body_limit` and `admission` (who and what is let
+in), `errors` (the one error body), `observe` and `metrics`, `connections` and `websocket` (how long clients are waited
+for), then `serve`, `evaluate`, `scoring` and `cli`.
 """

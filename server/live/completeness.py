@@ -4,9 +4,9 @@ Punctuation tells little: Whisper puts a full stop after what breaks off, too.
 """
 
 from collections.abc import Iterable
-from enum import Enum
 
 from search.text import tokens
+from vad.endpointer import Completeness
 
 # What English does not end a request with: articles, prepositions, conjunctions, possessives, fillers.
 # fmt: off
@@ -22,30 +22,19 @@ BREAKS = (",", "-", "–", "—", "...", "…", ":", ";")
 MIN_CONFIDENCE = 0.5
 
 
-class Completeness(Enum):
-    """What a text says about its end."""
+def completeness(text: str, confidence: float, names: Iterable[str] = ()) -> Completeness | None:
+    """Whether an English query is complete or open, if that can be told; `names` are those of the best results.
 
-    COMPLETE = "complete"
-    UNSURE = "unsure"
-    OPEN = "open"
-
-
-def completeness(text: str, confidence: float, names: Iterable[str] = ()) -> Completeness:
-    """How complete an English query is; `names` are those of the best results, such as titles.
-
-    One that ends with a name that was found, said to its end, is complete; one that ends with a word that leads on to
-    another is open. Nothing is told of a text that was heard with less confidence than `MIN_CONFIDENCE`.
+    One that ends with a name that was found, said to its end, or with a question mark is complete; one that ends with a
+    word that leads on to another is open. A text that was heard with less than `MIN_CONFIDENCE` is not called complete.
     """
-    words = list(tokens(text))
+    words = tokens(text)
     if not words:
-        return Completeness.UNSURE
+        return None
     if words[-1] in LEADING_WORDS or text.rstrip().endswith(BREAKS):
-        return Completeness.OPEN
-    if confidence < MIN_CONFIDENCE:
-        return Completeness.UNSURE
-    if text.rstrip().endswith("?") or any(_ends_with(words, list(tokens(name))) for name in names):
-        return Completeness.COMPLETE
-    return Completeness.UNSURE
+        return "open"
+    is_told = text.rstrip().endswith("?") or any(_ends_with(words, tokens(name)) for name in names)
+    return "complete" if is_told and confidence >= MIN_CONFIDENCE else None
 
 
 def _ends_with(words: list[str], name: list[str]) -> bool:

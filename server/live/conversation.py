@@ -2,26 +2,37 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
-
-import numpy as np
 
 from asr.pcm import Pcm
 from asr.stable import Partial
 from server.errors import api_error, error_body
 from server.live import results
-from server.live.completeness import Completeness, completeness
-from server.live.ear import Ear, HearingEvent, SilenceBegan, SpeechBegan, SpeechResumed, TrustingEar, Utterance
+from server.live.completeness import completeness
 from server.live.interims import Interims
 from server.live.listeners import MOST_FINALS
 from server.live.options import ListenOptions
-from server.live.protocol import Error, ResultsMetadata, ServerMessage, SpeechStarted, UtteranceEnd
+from server.live.protocol import Error, ResultsMetadata, ServerMessage, UtteranceEnd
+from server.live.protocol import SpeechStarted as SpeechStartedMessage
 from server.live.recogniser import Heard, Recogniser
+from server.live.spoken import Spoken
 from server.metrics import Metrics
+from vad.detector import FRAME_SECONDS
+from vad.endpointer import (
+    Completeness,
+    EndpointerOptions,
+    Event,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    UtteranceEnded,
+)
+from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 
 NAMES_OF_RESULTS = 3  # that a complete query may end with
+PAUSE_SECONDS = 0.12  # after which it is worth to recognise what was said: closures within words are shorter
 
 EndedBy = Literal["silence", "finalize", "close", "longest"]
 Recognition = asyncio.Task[Heard]
@@ -31,7 +42,7 @@ Recognition = asyncio.Task[Heard]
 class Due:
     """A final that is owed to the client; `recognition` is None where nothing was said."""
 
-    utterance: Utterance
+    spoken: Spoken
     recognition: Recognition | None
     from_finalize: bool
     ended: float = field(default_factory=time.monotonic)
@@ -61,31 +72,43 @@ class Conversation:
         self._metadata = metadata
         self._send = send
         self._wake = wake
-        self._ear = _ear(options)
-        self._interims = Interims(self._ear, recogniser, metrics, self._tell_interim)
+        self._stream = _stream(options)
+        self._position = 0  # samples
+        self._interims = Interims(self._stream, recogniser, metrics, self._tell_interim)
         self._speculation: Recognition | None = None
+        self._speculating: asyncio.TimerHandle | None = None
+        self._expected: Completeness | None = None
+        self._speech_end: float | None = None  # of the open utterance, while its speaker pauses
+        self._is_open = False
         self._due: asyncio.Queue[Due | UtteranceEnd | None] = asyncio.Queue(MOST_FINALS)
         self._undelivered = 0
         self._quiet_since: float | None = None  # the end of the last word, where UtteranceEnd is still to come
 
     async def hear(self, samples: Pcm) -> None:
         """Take the next samples, at 16 kHz."""
-        await self._follow(self._ear.push(samples))
+        self._position += len(samples)
+        await self._follow(self._stream.push(samples.astype("<i2").tobytes()))
         await self._end_quiet()
 
     async def settle(self) -> None:
         """End the utterance whose speaker, as turned out meanwhile, has come to the end."""
-        await self._follow(self._ear.settle())
+        if self._expected:
+            await self._follow(self._stream.expect(self._expected))
 
     async def finalize(self) -> None:
         """The client says that the utterance is over: there will be one final, empty or not."""
-        utterance = self._flush() or Utterance(self._ear.position, np.zeros(0, np.int16), self._ear.position)
-        await self._end(utterance, "finalize")
+        ended, heard = self._stream.flush()
+        if ended or self._options.endpointing is None:
+            await self._end(heard, "finalize")
+        else:
+            now = self._position / SAMPLE_RATE
+            await self._end(Utterance(now, now, heard.samples[:0]), "finalize")
 
     async def finish(self) -> None:
         """There will be no more audio: see to it that `deliver` ends when all that is due is delivered."""
-        if utterance := self._flush():
-            await self._end(utterance, "close")
+        ended, heard = self._stream.flush()
+        if ended or (self._options.endpointing is None and len(heard.samples)):
+            await self._end(heard, "close")
         await self._due.put(None)
 
     def close(self) -> None:
@@ -106,74 +129,79 @@ class Conversation:
                 await self._deliver_final(due)
             self._undelivered -= 1
 
-    async def _follow(self, events: Iterator[HearingEvent]) -> None:
-        for event in events:
+    async def _follow(self, events: Iterable[tuple[Event, Utterance]]) -> None:
+        for event, utterance in events:
             match event:
-                case SpeechBegan():
-                    await self._begin(event)
-                case SilenceBegan():
+                case SpeechStarted():
+                    await self._begin(utterance)
+                case SpeechPaused(end=end):
+                    self._speech_end = end * FRAME_SECONDS
                     self._interims.pause()
-                    self._speculate()
+                    self._speculate(utterance)
                 case SpeechResumed():
+                    self._speech_end = None
                     self._forget_speculation()
                     if self._options.interim_results:
                         self._interims.resume()
-                case Utterance():
-                    await self._end(event, "longest" if event.is_cut else "silence")
+                case UtteranceEnded(ended_by="longest"):
+                    await self._end(utterance, "longest")
+                case UtteranceEnded():
+                    await self._end(utterance, "silence")
 
-    async def _begin(self, speech: SpeechBegan) -> None:
+    async def _begin(self, utterance: Utterance) -> None:
+        self._is_open = True
         self._quiet_since = None
         if self._options.interim_results:
-            self._interims.begin(speech.at)
+            self._interims.begin()
         if self._options.vad_events:
-            await self._send(SpeechStarted(timestamp=round(speech.at, 3)))
+            await self._send(SpeechStartedMessage(timestamp=utterance.start))
 
-    def _speculate(self) -> None:
-        """Recognise what may be the whole utterance: when it turns out to be, its final is there."""
-        self._speculation = self._recognise(self._ear.open_samples)
-        if self._options.hangover_bounds_ms != (self._options.hangover_ms, self._options.hangover_ms):
-            self._speculation.add_done_callback(self._adapt_hangover)
+    def _speculate(self, utterance: Utterance) -> None:
+        """Recognise what may be the whole utterance: when it turns out to be, its final is there.
 
-    def _adapt_hangover(self, speculation: Recognition) -> None:
+        Where others wait, this does so for as long as they do: most pauses are over by then.
+        """
+
+        def begin() -> None:
+            self._speculation = self._recognise(utterance)
+            self._speculation.add_done_callback(self._expect)
+
+        self._speculating = asyncio.get_running_loop().call_later(self._recogniser.delay, begin)
+
+    def _expect(self, speculation: Recognition) -> None:
         """Wait longer for a speaker whose query breaks off, and less for one that reads complete."""
-        if speculation is not self._speculation or speculation.cancelled() or speculation.exception():
-            return
-        least, most = self._options.hangover_bounds_ms
-        milliseconds = {
-            Completeness.COMPLETE: least,
-            Completeness.UNSURE: self._options.hangover_ms,
-            Completeness.OPEN: most,
-        }[_completeness(speculation.result())]
-        self._ear.hangover = milliseconds / 1000
-        self._wake()
+        if speculation is self._speculation and not speculation.cancelled() and not speculation.exception():
+            self._expected = _completeness(speculation.result())
+            self._wake()
+
+    def _take_speculation(self) -> Recognition | None:
+        """What has been begun; from now on there is none."""
+        if self._speculating:
+            self._speculating.cancel()
+        speculation = self._speculation
+        self._speculating = self._speculation = self._expected = None
+        return speculation
 
     def _forget_speculation(self) -> None:
-        if self._speculation:
-            self._speculation.cancel()
-            self._speculation = None
+        if speculation := self._take_speculation():
+            speculation.cancel()
             self._metrics.speculative_finals.labels("vain").inc()
-            self._reset_hangover()
-
-    def _reset_hangover(self) -> None:
-        if self._options.endpointing is not None:
-            self._ear.hangover = self._options.hangover_ms / 1000
-
-    def _flush(self) -> Utterance | None:
-        return next((event for event in self._ear.flush() if isinstance(event, Utterance)), None)
 
     async def _end(self, utterance: Utterance, ended_by: EndedBy) -> None:
         self._interims.pause()
-        recognition, self._speculation = self._speculation, None
+        recognition = self._take_speculation()
         if recognition:
             self._metrics.speculative_finals.labels("used").inc()
         elif len(utterance.samples):
-            recognition = self._recognise(utterance.samples)
-        self._reset_hangover()
+            recognition = self._recognise(utterance)
         self._metrics.utterances.labels(ended_by).inc()
-        self._metrics.audio_seconds.inc(utterance.duration)
+        self._metrics.audio_seconds.inc(utterance.end - utterance.start)
         self.utterances += 1
-        self._quiet_since = utterance.speech_end
-        await self._put(Due(utterance, recognition, ended_by == "finalize"))
+        self._is_open = False
+        self._quiet_since, self._speech_end = self._speech_end or utterance.end, None
+        is_cut = ended_by == "longest"
+        spoken = Spoken(utterance.start, utterance.end, self._quiet_since, utterance.samples, is_cut)
+        await self._put(Due(spoken, recognition, ended_by == "finalize"))
 
     async def _put(self, due: Due | UtteranceEnd) -> None:
         self._undelivered += 1
@@ -184,8 +212,8 @@ class Conversation:
                 due.recognition.cancel()
             raise
 
-    def _recognise(self, samples: Pcm) -> Recognition:
-        recognition = asyncio.create_task(self._recogniser.final(samples))
+    def _recognise(self, utterance: Utterance) -> Recognition:
+        recognition = asyncio.create_task(self._recogniser.final(utterance.samples))
         # What fails is told where it is delivered; what is thrown away may fail unheard.
         recognition.add_done_callback(lambda task: task.cancelled() or task.exception())
         return recognition
@@ -203,7 +231,7 @@ class Conversation:
             self._count(heard)
             self._recogniser.note(heard)
         await self._send(
-            results.final(due.utterance, heard, self._metadata, from_finalize=due.from_finalize, waited=waited)
+            results.final(due.spoken, heard, self._metadata, from_finalize=due.from_finalize, waited=waited)
         )
 
     def _count(self, heard: Heard) -> None:
@@ -211,30 +239,38 @@ class Conversation:
         for stage, seconds in heard.stages.items():
             self._metrics.stage_seconds.labels(stage).observe(seconds)
 
-    async def _tell_interim(self, partial: Partial, heard: Heard, start: float, duration: float) -> bool:
+    async def _tell_interim(self, partial: Partial, heard: Heard, utterance: Utterance) -> bool:
         """Whether it was sent: an interim may not come before the finals of earlier utterances."""
         if self._undelivered:
             return False
-        await self._send(results.interim(partial, heard, start, duration, self._metadata))
+        await self._send(results.interim(partial, heard, utterance.start, utterance.end, self._metadata))
         return True
 
     async def _end_quiet(self) -> None:
         """Say so when nobody has spoken for long enough since the last utterance."""
         quiet_ms, since = self._options.utterance_end_ms, self._quiet_since
-        if quiet_ms is None or since is None or self._ear.is_open:
+        if quiet_ms is None or since is None or self._is_open:
             return
-        if self._ear.position - since >= quiet_ms / 1000:
+        if self._position / SAMPLE_RATE - since >= quiet_ms / 1000:
             self._quiet_since = None
             await self._put(UtteranceEnd(last_word_end=round(since, 3)))
 
 
-def _ear(options: ListenOptions) -> Ear | TrustingEar:
+def _stream(options: ListenOptions) -> UtteranceStream:
     if options.endpointing is None:
-        return TrustingEar()
-    return Ear(options.hangover_ms / 1000, options.hangover_bounds_ms[1] / 1000)
+        return UtteranceStream(endpointing=False)
+    least, most = options.hangover_bounds_ms
+    return UtteranceStream(
+        EndpointerOptions(
+            hangover=options.hangover_ms / 1000,
+            hangover_if_complete=least / 1000,
+            hangover_if_open=most / 1000,
+            pause=PAUSE_SECONDS,
+        )
+    )
 
 
-def _completeness(heard: Heard) -> Completeness:
+def _completeness(heard: Heard) -> Completeness | None:
     found = heard.found.results[:NAMES_OF_RESULTS] if heard.found else []
     names = [name for result in found for name in (result.title, *result.fields.values()) if isinstance(name, str)]
     return completeness(heard.transcript.text, heard.transcript.confidence, names)

@@ -5,42 +5,39 @@ from collections.abc import Awaitable, Callable
 
 from starlette.websockets import WebSocketDisconnect
 
-from asr.audio import SAMPLE_RATE
 from asr.errors import AsrError
-from asr.pcm import Pcm
 from asr.stable import Partial, StablePrefix
 from search.errors import SearchError
-from server.live.ear import Ear, TrustingEar
 from server.live.recogniser import Heard, Recogniser
 from server.metrics import Metrics
+from vad.utterances import Utterance, UtteranceStream
 
-FIRST_SECONDS = 0.15  # after speech has been noticed, which takes a quarter of a second: with less there is no word
+FIRST_SECONDS = 0.05  # after speech has been noticed, which takes a third of a second: with less there is no word
+FIRST_PACE_SECONDS = 0.1  # until there is one
 PACE_SECONDS = 0.4
 SHARE = 0.5  # of the time, at most, that the utterance is being recognised: with a busy engine they come less often
 
 
 class Interims:
-    """At most one is on its way at a time; `tell` is called with each, its start and its duration in seconds."""
+    """At most one is on its way at a time; `tell` is called with each, and what it was heard in."""
 
     def __init__(
         self,
-        ear: Ear | TrustingEar,
+        stream: UtteranceStream,
         recogniser: Recogniser,
         metrics: Metrics,
-        tell: Callable[[Partial, Heard, float, float], Awaitable[bool]],
+        tell: Callable[[Partial, Heard, Utterance], Awaitable[bool]],
     ) -> None:
-        self._ear = ear
+        self._stream = stream
         self._recogniser = recogniser
         self._metrics = metrics
         self._tell = tell
         self._prefix = StablePrefix()
-        self._start = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, start: float) -> None:
-        """An utterance is open since `start` seconds."""
+    def begin(self) -> None:
+        """Somebody has begun to speak."""
         self._prefix = StablePrefix()
-        self._start = start
         self.resume(FIRST_SECONDS)
 
     def resume(self, delay: float = 0.0) -> None:
@@ -56,28 +53,32 @@ class Interims:
 
     async def _follow(self, delay: float) -> None:
         loop = asyncio.get_running_loop()
-        heard_samples = 0
+        heard_until = 0.0
+        pace = FIRST_PACE_SECONDS
         while True:
             await asyncio.sleep(delay)
             started = loop.time()
-            samples = self._ear.open_samples
-            if len(samples) > heard_samples:
-                heard_samples = len(samples)
-                await self._give_one(samples)
+            utterance = self._stream.heard
+            if utterance.end > heard_until:
+                heard_until = utterance.end
+                if await self._give_one(utterance):
+                    pace = PACE_SECONDS
             took = loop.time() - started
-            delay = max(PACE_SECONDS - took, took * (1 / SHARE - 1))
+            delay = max(pace - took, took * (1 / SHARE - 1))
 
-    async def _give_one(self, samples: Pcm) -> None:
+    async def _give_one(self, utterance: Utterance) -> bool:
+        """Whether there were words."""
         outcome = "dropped"
         try:
-            heard = await self._recogniser.interim(samples)
+            heard = await self._recogniser.interim(utterance.samples)
             outcome = "empty"
             transcript = heard.transcript
             if transcript.text:
                 partial = self._prefix.update(transcript.text, transcript.confidence)
-                was_told = await self._tell(partial, heard, self._start, len(samples) / SAMPLE_RATE)
+                was_told = await self._tell(partial, heard, utterance)
                 outcome = "sent" if was_told else "dropped"
         except (AsrError, SearchError, WebSocketDisconnect):
             pass  # finals tell what is wrong; that the client has gone, the connection knows
         finally:
             self._metrics.interims.labels(outcome).inc()
+        return outcome != "empty"

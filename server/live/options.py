@@ -24,7 +24,7 @@ def _primary_language(value: object) -> object:
 
 
 DEFAULT_ENDPOINTING_MS = 500
-DEFAULT_BOUNDS_MS = (300, 900)
+DEFAULT_BOUNDS_MS = (350, 900)
 LEAST_ENDPOINTING_MS = 100  # shorter silences lie within words
 
 Milliseconds = Annotated[int, Field(ge=100, le=10_000)]
@@ -46,7 +46,7 @@ class ListenOptions(BaseModel):
     endpointing: Annotated[Annotated[int, Field(ge=1, le=10_000)] | None, BeforeValidator(_none_for_false)] = Field(
         DEFAULT_ENDPOINTING_MS,
         description="Milliseconds of silence that end an utterance, exactly, unless bounds are given; under 100 count "
-        "as 100. `false`: the client decides and sends Finalize. Absent or `true`: 500, within the bounds 300 and 900.",
+        "as 100. `false`: the client decides and sends Finalize. Absent or `true`: 500, within the bounds 350 and 900.",
     )
     endpointing_min: Milliseconds | None = Field(
         None, description="A query that reads complete ends after as little silence as this, in milliseconds."

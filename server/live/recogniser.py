@@ -13,6 +13,7 @@ from asr.pcm import Pcm
 from asr.transcriber import Prepared
 from asr.transcript import Transcript
 from search.voice_query import VoiceResults, find
+from server.errors import busy
 from server.live.options import ListenOptions
 from server.services import Services
 
@@ -38,15 +39,22 @@ class Recogniser:
         self._options = options
         self._decoding: DecodingOptions = services.transcriber.options(options.language, options.alternatives)
 
+    @property
+    def delay(self) -> float:
+        """Seconds that those who wait for the engine have to wait."""
+        return self._services.admission.delay
+
     async def final(self, samples: Pcm) -> Heard:
-        """What an utterance says. Raises TimeoutError and AsrError or SearchError when it cannot be told."""
-        settings = self._services.settings
-        with self._services.admission.claim():
-            async with asyncio.timeout(settings.answer_timeout):
-                return await self._hear(samples, self._decoding, searches=self._options.search != "false")
+        """What an utterance says. Raises ApiError, AsrError or SearchError when it cannot be told."""
+        try:
+            with self._services.admission.claim():
+                async with asyncio.timeout(self._services.settings.answer_timeout):
+                    return await self._hear(samples, self._decoding, searches=self._options.search != "false")
+        except TimeoutError:
+            raise busy("The answer took too long and was given up. Say it again.", 5) from None
 
     async def interim(self, samples: Pcm) -> Heard:
-        """What it says so far, when the engine has nothing better to do. Raises as `final`."""
+        """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
         decoding = replace(self._decoding, alternatives=0)
         return await self._hear(samples, decoding, searches=self._options.search == "interim", deferrable=True)
 
@@ -68,7 +76,7 @@ class Recogniser:
                 transcriber.engine.submit(prepared.windows, decoding, deferrable=deferrable)
             )
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
-        transcript = transcriber.assemble(prepared, decoding, clip)
+        transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
         found = await self._search(transcript.text) if searches else None
         now = time.monotonic()

@@ -5,21 +5,21 @@ from collections.abc import Iterable
 from asr.stable import Partial
 from asr.transcript import Transcript
 from search.voice_query import VoiceResults
-from server.live.ear import Utterance
 from server.live.protocol import Alternative, Channel, Found, Results, ResultsMetadata, Timings, Word
 from server.live.recogniser import Heard
+from server.live.spoken import Spoken
 from server.schemas import SearchResult
 
 
-def interim(partial: Partial, heard: Heard, start: float, duration: float, metadata: ResultsMetadata) -> Results:
-    """How an utterance reads so far."""
+def interim(partial: Partial, heard: Heard, start: float, end: float, metadata: ResultsMetadata) -> Results:
+    """How an utterance reads so far; `start` and `end` are in seconds."""
     confidence = round(heard.transcript.confidence, 4)
     best = Alternative(
-        transcript=partial.text, confidence=confidence, words=_words(partial.text, start, start + duration, confidence)
+        transcript=partial.text, confidence=confidence, words=_words(partial.text, start, end, confidence)
     )
     return Results(
         start=round(start, 3),
-        duration=round(duration, 3),
+        duration=round(end - start, 3),
         is_final=False,
         speech_final=False,
         channel=Channel(alternatives=[best]),
@@ -30,27 +30,27 @@ def interim(partial: Partial, heard: Heard, start: float, duration: float, metad
 
 
 def final(
-    utterance: Utterance, heard: Heard | None, metadata: ResultsMetadata, *, from_finalize: bool, waited: float
+    spoken: Spoken, heard: Heard | None, metadata: ResultsMetadata, *, from_finalize: bool, waited: float
 ) -> Results:
     """What an utterance says; empty where nothing was heard. It was ready `waited` seconds after the end."""
     return Results(
-        start=round(utterance.start, 3),
-        duration=round(utterance.duration, 3),
+        start=round(spoken.start, 3),
+        duration=round(spoken.end - spoken.start, 3),
         is_final=True,
-        speech_final=not utterance.is_cut,
+        speech_final=not spoken.is_cut,
         from_finalize=from_finalize,
-        channel=Channel(alternatives=_alternatives(utterance, heard.transcript if heard else None)),
+        channel=Channel(alternatives=_alternatives(spoken, heard.transcript if heard else None)),
         search=_found(heard.found) if heard else None,
         timings=_timings(heard, waited) if heard else None,
         metadata=metadata,
     )
 
 
-def _alternatives(utterance: Utterance, transcript: Transcript | None) -> list[Alternative]:
+def _alternatives(spoken: Spoken, transcript: Transcript | None) -> list[Alternative]:
     if transcript is None:
         return [Alternative(transcript="", confidence=0.0, words=[])]
     confidence = round(transcript.confidence, 4)
-    words = _words(transcript.text, utterance.start, utterance.speech_end, confidence)
+    words = _words(transcript.text, spoken.start, spoken.speech_end, confidence)
     others = [
         Alternative(transcript=other.text, confidence=round(other.confidence, 4), words=[])
         for other in transcript.alternatives

@@ -29,6 +29,13 @@ def test_what_the_model_took_for_no_speech_is_invented(heard: DecodedWindow, inv
     assert is_invented(heard) is invented
 
 
+def test_half_a_sentence_is_not_invented_because_the_model_doubts_that_it_is_speech() -> None:
+    """ "Can I have a" was held back for another half second."""
+    assert not is_invented(window("Can I have a", 0.54, 0.45), is_partial=True)
+    assert is_invented(window("March", 0.59, 0.16), is_partial=True)
+    assert is_invented(window("", 0.1, 0.9), is_partial=True)
+
+
 @pytest.mark.parametrize(
     ("heard", "doubtful"),
     [

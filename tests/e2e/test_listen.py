@@ -156,13 +156,19 @@ def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speec
     assert server.metric(vain) > before[1]
 
 
-def test_a_query_that_breaks_off_is_waited_for(server: Server, toronto: Path) -> None:
-    """The same pause ends a query that reads complete, and not one that stops at "coffee in"."""
+def test_a_query_that_reads_complete_is_answered_before_the_hangover_has_passed(server: Server, toronto: Path) -> None:
+    """No more audio comes than 0.7 s of silence, where two seconds end what may go on."""
     whole = np.trim_zeros(recording(toronto))
-    with listening(server, endpointing_min=300, endpointing_max=3000) as listener:
-        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.6).tobytes())
+    with listening(server, endpointing=2000, endpointing_min=300) as listener:
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.7).tobytes())
         final = listener.next("Results")
         assert titles(final)[0] == "Toronto"
+        assert final["speech_final"]
+        assert listener.close_stream() == 1000
+    with listening(server, endpointing=2000) as listener:
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.7).tobytes())
+        listener.tell("Reticulate")
+        assert listener.next()["type"] == "Error"  # and no final before it
         assert listener.close_stream() == 1000
     assert len(listener.finals) == 1
 

@@ -48,6 +48,23 @@ def test_a_full_server_refuses_after_the_wait_and_says_when_to_come_back() -> No
     asyncio.run(scenario())
 
 
+def test_what_is_claimed_is_had_at_once_and_counts_for_others() -> None:
+    async def scenario() -> None:
+        admission = Admission(max_places=1, max_wait=0.01, max_delay=60)
+        with admission.claim(), admission.claim():
+            assert admission.taken == 2
+            assert admission.is_full
+            with pytest.raises(ApiError):
+                async with admission.place():
+                    pass
+        assert admission.taken == 0
+        assert not admission.is_full
+        async with admission.place():
+            assert admission.is_full
+
+    asyncio.run(scenario())
+
+
 def test_whoever_waits_gets_the_place_that_comes_free() -> None:
     async def scenario() -> None:
         admission = Admission(max_places=1, max_wait=10, max_delay=60)

@@ -15,7 +15,7 @@ def test_nothing_needs_to_be_asked_for() -> None:
     options = parse_options({})
     assert (options.sample_rate, options.channels, options.encoding) == (16_000, 1, "linear16")
     assert options.hangover_ms == 500
-    assert options.hangover_bounds_ms == (300, 900)
+    assert options.hangover_bounds_ms == (350, 900)
 
 
 def test_the_spelling_of_deepgrams_clients() -> None:

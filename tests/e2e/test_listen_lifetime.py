@@ -1,4 +1,4 @@
-"""SIGTERM while somebody speaks: what was said is answered, then the connection is closed with 1001."""
+"""What cannot be answered; SIGTERM while somebody speaks: what was said is answered, then the close is 1001."""
 
 from pathlib import Path
 
@@ -33,3 +33,30 @@ def test_the_deadline_holds_for_listeners_too(start_server: StartServer, sample_
             assert server.stop() == 0
             assert listener.rest() in (1001, 1006)
         assert "Traceback" not in "".join(server.log)
+
+
+def test_what_cannot_be_answered_in_time_is_an_error_and_an_empty_final(
+    start_server: StartServer, sample_files: list[Path]
+) -> None:
+    """Also then, every Finalize gets its final, and the next utterance its chance."""
+    with (
+        start_server(model="tiny.en", sample_catalogue="false", answer_timeout=0.001) as server,
+        listening(server, endpointing="false") as listener,
+    ):
+        for _ in range(2):
+            listener.send(recording(sample_files[0]).tobytes())
+            listener.tell("Finalize")
+            assert listener.next()["error"]["code"] == "overloaded"
+            final = listener.next()
+            assert (final["type"], final["from_finalize"], text(final)) == ("Results", True, "")
+        assert listener.close_stream() == 1000
+    assert "Traceback" not in "".join(server.log)
+
+
+def test_the_owner_may_ask_for_what_is_said_in_the_log(start_server: StartServer, sample_files: list[Path]) -> None:
+    with start_server(model="tiny.en", sample_catalogue="false", log_transcripts="true") as server:
+        with listening(server, endpointing="false") as listener:
+            listener.send(recording(sample_files[0]).tobytes())
+            assert listener.close_stream() == 1000
+        assert server.stop() == 0
+        assert repr(text(listener.finals[0])) in "".join(server.log)

@@ -1,0 +1,19 @@
+"""An utterance that is over."""
+
+from dataclasses import dataclass
+
+from asr.pcm import Pcm
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Where it lies in its stream, in seconds, and its samples at 16 kHz.
+
+    Its last word ends at about `speech_end`. One that `is_cut` is too long, and goes on in the next.
+    """
+
+    start: float
+    end: float
+    speech_end: float
+    samples: Pcm
+    is_cut: bool = False
