@@ -20,13 +20,13 @@ const CAUSES = {
 let wasm = Promise.resolve(null);
 let context = null; // a promise of the one with which it is listened; it sleeps in between
 
-/** Fetch all that listening takes, so that it begins at once; whether the page can tell speech by itself. */
+/** Fetch all that listening takes, so that it begins at once; whether the page can find speech by itself. */
 export async function prepare() {
   if (!window.isSecureContext) return false;
   wasm = fetchWasm();
   context = listeningContext({ sampleRate: SAMPLE_RATE });
-  context.catch(() => {}); // told when it is needed
-  return (await wasm) !== null;
+  const fetched = await Promise.allSettled([wasm, context]);
+  return fetched.every(({ value }) => value);
 }
 
 async function fetchWasm() {

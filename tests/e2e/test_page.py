@@ -75,9 +75,9 @@ def test_without_its_detector_the_page_sends_all_and_the_server_finds_the_speech
     server: Server, at: Open, toronto: Path
 ) -> None:
     said = spoken(toronto)
-    with at("about:blank", said) as visited:
+    with at(server.address, said) as visited:
         visited.page.route("**/libfvad.wasm", lambda route: route.fulfill(status=404))
-        visited.page.goto(server.address)
+        visited.page.reload()
         visited.tap()
         visited.see("#results li:first-child h3", "Toronto")
         assert visited.page.locator("#privacy").is_hidden()
@@ -181,6 +181,7 @@ def test_what_is_said_while_the_server_is_gone_is_answered_when_it_is_back(
     start_server: StartServer, at: Open, toronto: Path
 ) -> None:
     with start_server(model="tiny.en") as first, at(first.address, spoken(toronto, after=30)) as visited:
+        visited.see("#privacy")  # all is loaded
         first.stop()
         visited.page.get_by_role("searchbox").fill("oslo")
         visited.page.keyboard.press("Enter")

@@ -24,23 +24,28 @@ FETCH = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 const wasm = await (await fetch("/web/libfvad.wasm")).arrayBuffer();
 """
-DETECT = """async (audio) => {
-  %s
+DETECT = (
+    "async (audio) => {"
+    + FETCH
+    + """
   const {VoiceDetector} = await import("/web/detector.js");
   const detector = new VoiceDetector(wasm);
   const samples = new Int16Array(bytes(audio));
   const decisions = [];
   for (let at = 0; at < samples.length; at += 320) decisions.push(detector.isSpeech(samples.slice(at, at + 320)));
   return decisions;
-}""" % FETCH  # noqa: UP031
+}"""
+)
 ENDPOINT = """async ([options, decisions]) => {
   const {Endpointer} = await import("/web/endpointer.js");
   const endpointer = new Endpointer(options);
   const events = decisions.flatMap((decision) => endpointer.push(decision));
   return [...events, ...endpointer.flush()];
 }"""
-CAPTURE = """async ([audio, rate]) => {
-  %s
+CAPTURE = (
+    "async ([audio, rate]) => {"
+    + FETCH
+    + """
   const samples = new Float32Array(bytes(audio));
   const context = new OfflineAudioContext(1, samples.length, rate);
   await context.audioWorklet.addModule("/web/worklet.js");
@@ -64,7 +69,8 @@ CAPTURE = """async ([audio, rate]) => {
   await context.startRendering();
   await heard;
   return utterances;
-}""" % FETCH  # noqa: UP031
+}"""
+)
 
 
 @pytest.fixture(scope="module")
