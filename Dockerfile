@@ -1,4 +1,8 @@
 # The server in an image: everything is installed in the first stage, the second runs it without root.
+FROM node:22-slim AS page
+COPY clients /src/clients
+RUN cd /src/clients/web && npm ci --omit=dev
+
 FROM python:3.12-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/sayseek
@@ -16,6 +20,9 @@ FROM python:3.12-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 sayseek && install -d -o sayseek -g sayseek /data
 COPY --from=build /opt/sayseek /opt/sayseek
+# What finds speech in the browser, so that only speech is sent.
+COPY --from=page /src/clients/web/node_modules \
+    /opt/sayseek/lib/python3.12/site-packages/clients/web/node_modules
 ENV PATH=/opt/sayseek/bin:$PATH \
     SAYSEEK_HOST=0.0.0.0 \
     SAYSEEK_PORT=8000 \

@@ -3,13 +3,14 @@ PYTHON ?= python3
 PORT   ?= $(or $(SAYSEEK_PORT),8000)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+PAGE   := clients/web/node_modules/.package-lock.json
 
 .PHONY: serve test check clean
 
-serve: $(VENV)/.server-ready
+serve: $(VENV)/.server-ready $(PAGE)
 	@$(BIN)/sayseek-server serve --port $(PORT)
 
-test: $(VENV)/.dev-ready
+test: $(VENV)/.dev-ready $(PAGE)
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev-ready
@@ -18,7 +19,7 @@ check: $(VENV)/.dev-ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache clients/web/node_modules
 
 $(BIN)/python:
 	@echo "==> Making a Python environment in $(VENV)"
@@ -34,3 +35,8 @@ $(VENV)/.dev-ready: pyproject.toml | $(BIN)/python
 	@echo "==> Installing the server, PyTorch, the speech models and the test tools (about 5 GB, once; a few minutes)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -e '.[dev]'
 	@touch $@ $(VENV)/.server-ready
+
+# What finds speech in the browser. The page works without: then it sends all it hears, and the server finds the speech.
+$(PAGE): clients/web/package-lock.json
+	@cd clients/web && { npm ci --omit=dev --no-audit --no-fund --loglevel=error > /dev/null && touch -c ../../$@; } 2> /dev/null \
+		|| echo "==> No npm (or no packages for it): the page at / leaves it to the server to find speech"

@@ -12,7 +12,7 @@ from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
-from server.routes import documents, listen, models, operations, search, voice_search
+from server.routes import documents, listen, models, operations, page, search, voice_search
 from server.services import Services
 from server.settings import Settings
 from server.turn_away import TurnAway
@@ -42,6 +42,6 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
-    for routes in (voice_search, listen, search, documents, models, operations):
+    for routes in (voice_search, listen, search, documents, models, operations, page):
         app.include_router(routes.router)
     return app

@@ -121,6 +121,7 @@ def _say_what_to_try(address: str) -> None:
     tries = (
         f"{shown} ask{server} samples/*.flac",
         f"curl -F file=@samples/hotels-in-reykjavik.flac {address}/v1/voice-search",
+        f"{address} in a browser: press and speak",
         f"{address}/docs in a browser",
     )
     for line in tries:

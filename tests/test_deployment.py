@@ -34,7 +34,7 @@ def test_everything_the_package_needs_is_copied() -> None:
 
 
 def test_the_image_runs_without_root_from_a_second_stage() -> None:
-    _, build, final = DOCKERFILE.split("\nFROM ")
+    *_, build, final = DOCKERFILE.split("\nFROM ")
     assert "pip install" in build
     assert "pip install" not in final
     assert "USER 10001" in final

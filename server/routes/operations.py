@@ -1,7 +1,7 @@
 """For those who run the server: is it alive, is it ready, what does it do."""
 
 from fastapi import APIRouter
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from server.metrics import CONTENT_TYPE
@@ -41,9 +41,3 @@ async def ready(services: AppServices) -> Readiness:
 async def metrics(services: AppServices) -> Response:
     """Counts and times in Prometheus' format."""
     return Response(services.metrics.exposition(), media_type=CONTENT_TYPE)
-
-
-@router.get("/", include_in_schema=False)
-async def home() -> RedirectResponse:
-    """A browser is shown what there is."""
-    return RedirectResponse("/docs")

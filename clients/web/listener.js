@@ -1,0 +1,171 @@
+/**
+ * One connection to v1/listen, kept up over dropped networks: speech in, words and results out.
+ *
+ * The protocol is described in server/live/protocol.py. Where the page finds the speech itself, every utterance is kept
+ * until its final has come, and sent again over a new connection if the old one broke: none is lost, none answered
+ * twice. Where the server finds it, what it had heard of an utterance is lost with the connection.
+ */
+
+import { fitsWebSocket, subprotocols } from "./key.js";
+import { Trouble } from "./trouble.js";
+
+const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 8]; // then it is given up
+const BUSY_SECONDS = 2; // that a server which said so is given at least
+const KEEP_ALIVE_SECONDS = 5;
+const MOST_FRAMES = 3000; // a minute, which is kept for a server that does not answer
+
+export class Listener {
+  #params;
+  #on;
+  #keeps;
+  #utterances = []; // not answered: {frames, sent, isEnded, isFinalized}
+  #socket = null;
+  #isReady = false;
+  #isFinishing = false;
+  #attempts = 0;
+  #error = null;
+  #timer = null;
+  #keepAlive = null;
+
+  /**
+   * `detects`: the page finds the speech, and calls `endUtterance`. `on` has the callbacks `ready()`, `speech()` where
+   * the server hears somebody begin, `results(message)`, `waiting(cause)` before another try to connect, and
+   * `end(trouble)`, with null when all has been answered.
+   */
+  constructor({ detects, limit }, on) {
+    const endpointing = detects ? { endpointing: "false" } : { vad_events: "true" };
+    this.#params = new URLSearchParams({ sample_rate: 16_000, interim_results: "true", limit, ...endpointing });
+    this.#keeps = detects;
+    this.#on = on;
+  }
+
+  connect() {
+    if (!fitsWebSocket()) {
+      this.#end(new Trouble("refused", "The key has characters that browsers can’t send here. Typing works with it."));
+      return;
+    }
+    const address = new URL("v1/listen", document.baseURI);
+    address.protocol = address.protocol.replace("http", "ws");
+    address.search = this.#params;
+    this.#error = null;
+    this.#socket = new WebSocket(address, subprotocols());
+    this.#socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    this.#socket.onclose = ({ code }) => this.#closed(code);
+  }
+
+  /** Send a frame of the open utterance. */
+  send(frame) {
+    const open = this.#open() ?? this.#begin();
+    open.frames.push(frame);
+    this.#transmit();
+    this.#bound();
+  }
+
+  /** The utterance is over. */
+  endUtterance() {
+    const open = this.#open();
+    if (open) open.isEnded = true;
+    this.#transmit();
+  }
+
+  /** There will be no more speech: end once all has been answered. */
+  finish() {
+    if (this.#keeps) this.endUtterance();
+    this.#isFinishing = true;
+    if (this.#isReady) this.#closeStream();
+    else if (!this.#utterances.length) this.#end(null);
+  }
+
+  /** Give up what is not answered. */
+  abort(trouble) {
+    this.#end(trouble);
+  }
+
+  #open() {
+    const last = this.#utterances.at(-1);
+    return last && !last.isEnded ? last : null;
+  }
+
+  #begin() {
+    this.#utterances.push({ frames: [], sent: 0, isEnded: false, isFinalized: false });
+    return this.#utterances.at(-1);
+  }
+
+  #transmit() {
+    if (!this.#isReady) return;
+    for (const utterance of this.#utterances) {
+      utterance.frames.slice(utterance.sent).forEach((frame) => this.#socket.send(frame));
+      utterance.sent = utterance.frames.length;
+      if (utterance.isEnded && !utterance.isFinalized) this.#say("Finalize");
+      utterance.isFinalized = utterance.isEnded;
+    }
+    if (!this.#keeps) this.#utterances = [];
+  }
+
+  /** Give up where a server does not answer. */
+  #bound() {
+    const frames = this.#utterances.reduce((sum, utterance) => sum + utterance.frames.length, 0);
+    if (frames > MOST_FRAMES) this.#end(new Trouble(this.#isReady ? "busy" : "gone"));
+  }
+
+  #say(type) {
+    this.#socket.send(JSON.stringify({ type }));
+  }
+
+  #closeStream() {
+    this.#transmit();
+    this.#say("CloseStream");
+  }
+
+  #receive(message) {
+    if (message.type === "Metadata" && !this.#isReady) this.#begun();
+    if (message.type === "Error") this.#error = message.error;
+    if (message.type === "Results") {
+      if (message.from_finalize) this.#utterances.shift();
+      this.#on.results(message);
+    }
+    if (message.type === "SpeechStarted") this.#on.speech();
+  }
+
+  #begun() {
+    this.#isReady = true;
+    this.#attempts = 0;
+    this.#keepAlive = setInterval(() => this.#say("KeepAlive"), 1000 * KEEP_ALIVE_SECONDS);
+    this.#on.ready();
+    this.#transmit();
+    if (this.#isFinishing) this.#closeStream();
+  }
+
+  #closed(code) {
+    clearInterval(this.#keepAlive);
+    this.#isReady = false;
+    for (const utterance of this.#utterances) Object.assign(utterance, { sent: 0, isFinalized: false });
+    if (code === 1000 || (this.#isFinishing && !this.#utterances.length)) this.#end(null);
+    else if (code === 1008) this.#end(this.#refusal());
+    else this.#retry(code === 1013 ? "busy" : navigator.onLine ? "gone" : "offline");
+  }
+
+  #refusal() {
+    if (this.#error?.code === "invalid_api_key") return new Trouble("key");
+    return new Trouble("refused", this.#error?.message);
+  }
+
+  #retry(cause) {
+    if (this.#attempts === RETRY_SECONDS.length) {
+      this.#end(new Trouble(cause));
+      return;
+    }
+    const seconds = Math.max(RETRY_SECONDS[this.#attempts++], cause === "busy" ? BUSY_SECONDS : 0);
+    this.#on.waiting(cause);
+    this.#timer = setTimeout(() => this.connect(), 1000 * seconds);
+  }
+
+  #end(trouble) {
+    clearTimeout(this.#timer);
+    clearInterval(this.#keepAlive);
+    this.#isReady = false;
+    if (this.#socket) this.#socket.onclose = this.#socket.onmessage = null;
+    this.#socket?.close();
+    this.#on.end(trouble);
+  }
+}
