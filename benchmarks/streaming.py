@@ -4,8 +4,8 @@
 
 The manifest's rows have `audio` and `utterances` ({start, end} in seconds); recordings are 16 kHz mono. A delay is from
 the last sample of an utterance to the moment the client has the final with its search results. Every message of audio
-leaves when its last sample would have been spoken. Utterances count as in `benchmarks.endpointing`, where a final
-without words is none. The clients run on the same machine.
+leaves when its last sample would have been spoken: 20 ms of it, or 100 ms where there are many streams. Utterances
+count as in `benchmarks.endpointing`, where a final without words is none. The clients run on the same machine.
 """
 
 import asyncio
