@@ -1,7 +1,8 @@
 """Measurements that anyone can run again; their results stand in RESULTS.md.
 
 `startup` times a start and weighs the process, `responsiveness` looks at /healthz under load, `malformed` throws
-damaged uploads at a server, `endpointing` looks for the utterances in a manifest's recordings. `latency` and
-`throughput` compare with faster-whisper, `breakdown` says where the time goes, `device` how fast the engine is on a
-GPU, and `peer` transcribes a manifest with faster-whisper, to be scored by `sayseek-server evaluate`.
+damaged uploads at a server, `endpointing` looks for the utterances in a manifest's recordings, `streaming` listens to
+them live, alone and in a crowd (`streams` is its client, `soak` its hostile one). `latency` and `throughput` compare
+with faster-whisper, `breakdown` says where the time goes, `device` how fast the engine is on a GPU, and `peer`
+transcribes a manifest with faster-whisper, to be scored by `sayseek-server evaluate`.
 """

@@ -22,6 +22,7 @@ from clients.events import Event, Failure, Interruption
 from clients.ledger import BACKLOG_SECONDS, Ledger
 from clients.live_protocol import StreamOptions
 from clients.messages import Ended, Message, Results, Started, Trouble, read_message
+from clients.protocol import LARGEST_ANSWER
 from clients.retries import Retries, RetryOptions
 
 MOST_EVENTS = 256  # that wait to be taken
@@ -181,7 +182,7 @@ class Stream:
                 ping_interval=None,
                 compression=None,
                 ssl=self._ssl,
-                max_size=None,
+                max_size=LARGEST_ANSWER,
             )
 
     async def _talk(self, socket: ClientConnection) -> None:

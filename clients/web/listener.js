@@ -29,8 +29,8 @@ export class Listener {
 
   /**
    * `detects`: the page finds the speech, and calls `endUtterance`. `on` has the callbacks `ready()`, `speech()` where
-   * the server hears somebody begin, `results(message)`, `waiting(cause)` before another try to connect, and
-   * `end(trouble)`, with null when all has been answered.
+   * the server hears somebody begin, `results(message)`, `failed(message)` where the server could not answer an utterance, `waiting(cause)` before
+   * another try to connect, and `end(trouble)`, with null when all has been answered.
    */
   constructor({ detects, limit }, on) {
     const endpointing = detects ? { endpointing: "false" } : { vad_events: "true" };
@@ -119,7 +119,10 @@ export class Listener {
 
   #receive(message) {
     if (message.type === "Metadata" && !this.#isReady) this.#begun();
-    if (message.type === "Error") this.#error = message.error;
+    if (message.type === "Error") {
+      this.#error = message.error;
+      if (this.#isReady) this.#on.failed(message.error.message);
+    }
     if (message.type === "Results") {
       if (message.from_finalize) this.#utterances.shift();
       this.#on.results(message);

@@ -54,6 +54,8 @@ function check() {
 export class Microphone {
   /** Whether only speech is given, in utterances; else everything is. Known once it is open. */
   detects = false;
+  static #listening = 0; // who uses the context
+  #isListening = false;
   #onFrame;
   #onLost;
   #stream;
@@ -86,6 +88,8 @@ export class Microphone {
 
   /** Let frames come. */
   start() {
+    this.#isListening = true;
+    Microphone.#listening++;
     this.#node.port.onmessage = ({ data }) => this.#onFrame(data.level, data.given);
     this.#source.connect(this.#node).connect(this.#source.context.destination); // it is silent; unconnected nodes may sleep
     this.#source.context.resume();
@@ -114,11 +118,12 @@ export class Microphone {
   /** Gives the last of the speech to `onFrame`, and lets the microphone go. */
   async close() {
     this.#stream?.getTracks().forEach((track) => track.stop());
-    if (!this.#node) return;
+    if (!this.#isListening) return;
+    this.#isListening = false;
     await this.#flush();
     this.#source.disconnect();
     this.#node.disconnect();
-    await this.#source.context.suspend();
+    if (--Microphone.#listening === 0) await this.#source.context.suspend();
   }
 
   #flush() {

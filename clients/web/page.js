@@ -126,8 +126,9 @@ function listen() {
       document.body.dataset.words = "coming";
       transcript.next();
     },
-    quiet: () => complain({ cause: "no-speech" }),
+    quiet: () => complain({ cause: "quiet" }),
     results: heard,
+    failed: (message) => complain({ cause: "failed", message }),
     waiting: (cause) => say(WAITING[cause]),
     ready: () => say(STATUS[document.body.dataset.state]),
     stopping: () => enter("finishing"),
@@ -156,8 +157,8 @@ function heard(message) {
   }
   const said = transcript.final(text, message.speech_final);
   if (!message.speech_final) return;
-  if (said) answered(said, message);
-  else if (message.duration > 0) complain({ cause: "no-words" });
+  if (message.search && said) answered(said, message);
+  else if (message.search) complain({ cause: "no-words" });
 }
 
 function answered(said, { search: found, timings }) {

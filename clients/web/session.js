@@ -17,8 +17,8 @@ export class Session {
   #timers = [];
 
   /**
-   * `on` has the callbacks `listening()`, `level(dbfs)`, `speech()`, `quiet()`, `results(message)`, `waiting(cause)`,
-   * `ready()`, `stopping()` and, last, `end(trouble)`, with null where all went well.
+   * `on` has the callbacks `listening()`, `level(dbfs)`, `speech()`, `quiet()`, `results(message)`, `failed(message)`,
+   * `waiting(cause)`, `ready()`, `stopping()` and, last, `end(trouble)`, with null where all went well.
    */
   constructor(limit, on) {
     this.#limit = limit;

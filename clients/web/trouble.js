@@ -43,6 +43,10 @@ export const TROUBLES = {
     advice: "It was unplugged or switched off. Connect it, then try again.",
     retry: "Try again",
   },
+  quiet: {
+    title: "I can’t hear you yet",
+    advice: "Is the microphone muted, or far away? I’m still listening.",
+  },
   "no-speech": {
     title: "I didn’t hear anything",
     advice: "Is the microphone muted, or far away? Try again, a little closer.",
@@ -71,6 +75,10 @@ export const TROUBLES = {
     title: "This server needs a key",
     advice: "Whoever runs it can give you one.",
     retry: "Enter the key",
+  },
+  failed: {
+    title: "That went wrong",
+    advice: "The server could not answer. Please say it again.",
   },
   refused: {
     title: "The server refused",

@@ -78,3 +78,8 @@ def test_the_page_names_no_other_site() -> None:
         if path.suffix in (".html", ".js", ".css"):
             addresses = re.findall(r"(?:https?:)?//\w[^\s\"']*\.\w", path.read_text())
             assert addresses == [], path.name
+
+
+def test_the_page_works_under_any_prefix() -> None:
+    for path in WEB.glob("*.[hj]*"):
+        assert not re.findall(r"""["'`]/(?:web|v1)""", path.read_text()), path.name
