@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
+import psutil
 import pytest
 
 from asr import audio_workers
@@ -32,8 +33,7 @@ def workers() -> Iterator[AudioWorkers]:
 
 def children() -> set[int]:
     """The processes that this one has started and not yet seen end."""
-    lists = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return {int(process) for file in lists for process in file.read_text().split()}
+    return {child.pid for child in psutil.Process().children()}
 
 
 def claiming(samples: int, recording: bytes) -> bytearray:
