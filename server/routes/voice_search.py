@@ -130,10 +130,11 @@ async def _recognise(services: Services, data: bytes, options: DecodingOptions) 
     prepared = await services.in_audio_thread(transcriber.prepare, data)
     if not prepared.windows:
         return transcriber.assemble(prepared, options, None)
-    clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
-    transcript = transcriber.assemble(prepared, options, clip)
-    services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
-    return transcript
+    try:
+        clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
+    finally:  # where all clips are given up, fewer must be let in
+        services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
+    return transcriber.assemble(prepared, options, clip)
 
 
 async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:
