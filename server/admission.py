@@ -85,7 +85,8 @@ class Admission:
         """The engine has been busy for so long in all, and so many windows have come of it."""
         new = windows - self._windows
         if new > 0:
-            weight = 1 - (1 - SMOOTHING) ** new
+            # The first windows count alike: what stood there before them is a guess.
+            weight = max(1 - (1 - SMOOTHING) ** new, new / windows)
             seconds = (busy_seconds - self._busy_seconds) / new
             self.seconds_per_window += weight * (seconds - self.seconds_per_window)
             self._busy_seconds, self._windows = busy_seconds, windows

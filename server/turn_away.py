@@ -18,7 +18,8 @@ class TurnAway:
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in CLIPS and self.admission.is_hopeless:
+        is_clip = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in CLIPS
+        if is_clip and self.admission.is_hopeless:
             await error_response(self.admission.refusal(), self.metrics)(scope, receive, send)
         else:
             await self.app(scope, receive, send)

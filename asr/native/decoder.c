@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
     int32_t state, heads, layers, vocabulary, context;
     const float *token_embedding;      /* (vocabulary, state) */
-    const float *positional_embedding; /* (context, state) */
+    const float *positional_embedding; /* (at least context, state) */
     const Block *blocks;               /* (layers) */
     LayerNorm ln;
     Linear logits;

@@ -145,6 +145,13 @@ def test_a_window_costs_what_the_engine_was_busy_for_it() -> None:
     assert admission.seconds_per_window == pytest.approx(0.05)
 
 
+def test_the_first_window_says_more_than_what_was_guessed() -> None:
+    """A server just started once refused many: it held itself to be four times slower than it was."""
+    admission = Admission(max_places=64, max_wait=0.01, max_delay=60)
+    admission.learn(busy_seconds=0.1, windows=2)
+    assert admission.seconds_per_window == pytest.approx(0.05)
+
+
 def test_nobody_is_let_in_who_would_wait_too_long() -> None:
     async def scenario() -> None:
         admission = Admission(max_places=64, max_wait=0.01, max_delay=2.0)
