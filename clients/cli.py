@@ -227,7 +227,7 @@ async def _listen(
 
     async with client:
         with sound as heard, printer:
-            sent = await listen_to(asking(), heard, gate, show)
+            sent = await listen_to(asking(), heard, gate, printer.begin, show)
     printer.conclude(sent if gate else None)
     return max(statuses)
 

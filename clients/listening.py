@@ -26,16 +26,22 @@ class Sent:
 
 
 async def listen(
-    stream: Stream, sound: AsyncIterable[bytes], gate: SpeechGate | None, show: Callable[[Event], None]
+    stream: Stream,
+    sound: AsyncIterable[bytes],
+    gate: SpeechGate | None,
+    begin: Callable[[], None],
+    show: Callable[[Event], None],
 ) -> Sent:
     """Sends `sound`, or with a `gate` what it lets through, and shows what comes back, to the end.
+
+    `begin` is called when the sound begins: microphones may take a second or two for that.
 
     The first Ctrl-C ends the sound: what was said by then is still answered. Raises `OSError` and `SayseekError` for
     what ends it before, after the answers to what was heard until then.
     """
     sent = Sent()
     async with stream:
-        feeding = asyncio.create_task(_feed(stream, sound, gate, sent))
+        feeding = asyncio.create_task(_feed(stream, sound, gate, sent, begin))
         try:
             with _ended_by_interrupt(feeding):
                 async for event in stream:
@@ -48,9 +54,13 @@ async def listen(
     return sent
 
 
-async def _feed(stream: Stream, sound: AsyncIterable[bytes], gate: SpeechGate | None, sent: Sent) -> None:
+async def _feed(
+    stream: Stream, sound: AsyncIterable[bytes], gate: SpeechGate | None, sent: Sent, begin: Callable[[], None]
+) -> None:
     try:
         async for data in sound:
+            if not sent.heard:
+                begin()
             sent.heard += len(data)
             if gate:
                 await _send_speech(stream, gate.push(data), sent)

@@ -24,13 +24,16 @@ class LivePrinter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    def begin(self) -> None:
+        """The sound is there."""
+
     def show(self, event: Event) -> None: ...
 
     def conclude(self, sent: Sent | None) -> None: ...
 
 
 class JsonLivePrinter:
-    """`{"type": "Final", …}` with the event's fields; with `Sent` at the end where not all is sent."""
+    """`{"type": "Final", …}` with the event's fields; first `Listening`, and last `Sent` where not all is sent."""
 
     def __init__(self, console: Console) -> None:
         self._file = console.file
@@ -42,6 +45,9 @@ class JsonLivePrinter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+    def begin(self) -> None:
+        self._print("Listening", {})
 
     def show(self, event: Event) -> None:
         match event:
@@ -70,14 +76,16 @@ class TextLivePrinter:
         self._was_heard = False
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._line.start(refresh=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._line.stop()
+
+    def begin(self) -> None:
+        if self._console.is_terminal:
+            self._line.start(refresh=True)
 
     def show(self, event: Event) -> None:
         match event:

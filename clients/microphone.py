@@ -86,7 +86,8 @@ class Microphone:
         if self._blocks.qsize() == MOST_BLOCKS:
             raise MicrophoneUnavailable("The server does not take the sound as fast as the microphone gives it.")
         try:
-            return await asyncio.wait_for(self._blocks.get(), SILENT_SECONDS)
+            async with asyncio.timeout(SILENT_SECONDS):  # wait_for may miss that it is cancelled
+                return await self._blocks.get()
         except TimeoutError as exc:
             raise MicrophoneUnavailable("The microphone gives no sound any more. Is it still plugged in?") from exc
 

@@ -21,6 +21,7 @@ def shown(*events: Event, sent: Sent | None = None, terminal: bool = False) -> t
     colours = "standard" if terminal else None
     console = Console(file=out, force_terminal=terminal, highlight=False, width=100, color_system=colours)
     with TextLivePrinter(console, Console(file=errors, width=100)) as printer:
+        printer.begin()
         for event in events:
             printer.show(event)
     printer.conclude(sent)

@@ -50,7 +50,11 @@ def test_words_come_while_a_recording_plays_and_then_the_results(server: Server,
 def test_an_event_a_line(server: Server, sample_files: list[Path]) -> None:
     done = sayseek("listen", "--json", "--server", server.address, "--file", sample_files[0])
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["type"] for event in events if event["type"] != "Interim"] == ["SpeechStarted", "Final"]
+    assert [event["type"] for event in events if event["type"] != "Interim"] == [
+        "Listening",
+        "SpeechStarted",
+        "Final",
+    ]
     assert city_of(sample_files[0]) in folded(events[-1]["results"][0]["title"])
     assert events[-1]["results"][0].keys() == {"id", "score", "title", "body", "fields"}
 
@@ -176,7 +180,7 @@ def test_ctrl_c_again_gives_up_an_answer_that_does_not_come(server: Server, conv
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
         try:
             assert listening.stdout
-            listening.stdout.readline()
+            assert json.loads(listening.stdout.readline()) == {"type": "Listening"}
             server.process.send_signal(signal.SIGSTOP)
             deadline = time.monotonic() + 20
             while listening.poll() is None and time.monotonic() < deadline:
