@@ -47,12 +47,11 @@ typedef struct {
     const Row *rows;
     Choice *choices;
     int32_t n_rows, n_chosen, n_groups;
-    float *x, *normed, *attended;      /* (n_rows, state) */
+    float *x, *attended;               /* (n_rows, state) */
     float *hidden;                     /* (n_rows, 4 * state) */
     float *scores;                     /* (n_rows, heads, context) */
     float *logits;                     /* (n_chosen, vocabulary) */
-    Quantised *scales;                 /* (n_rows) */
-    uint8_t *levels;                   /* (n_rows, 4 * state) */
+    Levels levels;                     /* (n_rows), with room for 4 * state values each */
     int32_t *chosen;                   /* (n_chosen): the rows that choose */
     int32_t *groups;                   /* (n_groups + 1): where rows begin that listen to the same audio, TILE at most */
     Scratch scratch;                   /* of the first thread; those of the others follow */
@@ -103,24 +102,6 @@ static Choice choose(float *restrict logits, const float *restrict mask, int32_t
     logits[token] = -1e30f;
     float second = highest_of(logits, n), log_sum = logf(sum);
     return (Choice){token, place_of(logits, n, second), -log_sum, second - first - log_sum};
-}
-
-/* Quantise rows (n_rows, n) for the product that follows. */
-static void quantise_rows(Step *step, Thread thread, const float *rows, int32_t n) {
-    OWN_SHARE(r, step->n_rows, thread) {
-        step->scales[r] = quantise(rows + (size_t)r * n, n, step->levels + (size_t)r * n);
-    }
-    meet(thread);
-}
-
-static void normalise_rows(Step *step, Thread thread, const LayerNorm *ln) {
-    const int32_t state = step->decoder->state;
-    OWN_SHARE(r, step->n_rows, thread) {
-        float *normed = step->normed + (size_t)r * state;
-        normalise(ln, step->x + (size_t)r * state, state, normed);
-        step->scales[r] = quantise(normed, state, step->levels + (size_t)r * state);
-    }
-    meet(thread);
 }
 
 static void embed(Step *step, Thread thread) {
@@ -187,30 +168,28 @@ static void take_part(void *what, Thread thread) {
     embed(step, thread);
     for (int32_t layer = 0; layer < m->layers; layer++) {
         const Block *block = m->blocks + layer;
-        normalise_rows(step, thread, &block->attn_ln);
-        linear(thread, &block->query_key_value, n, step->levels, step->scales, step->hidden, SET);
+        normalise_rows(thread, &block->attn_ln, n, step->x, state, step->levels);
+        linear(thread, &block->query_key_value, n, step->levels, step->hidden, SET);
         attend_to_past(step, thread, layer);
-        quantise_rows(step, thread, step->attended, state);
-        linear(thread, &block->attn_out, n, step->levels, step->scales, step->x, ADD);
+        quantise_rows(thread, n, step->attended, state, step->levels);
+        linear(thread, &block->attn_out, n, step->levels, step->x, ADD);
 
-        normalise_rows(step, thread, &block->cross_ln);
-        linear(thread, &block->cross_query, n, step->levels, step->scales, step->hidden, SET);
+        normalise_rows(thread, &block->cross_ln, n, step->x, state, step->levels);
+        linear(thread, &block->cross_query, n, step->levels, step->hidden, SET);
         attend_to_audio(step, thread, layer);
-        quantise_rows(step, thread, step->attended, state);
-        linear(thread, &block->cross_out, n, step->levels, step->scales, step->x, ADD);
+        quantise_rows(thread, n, step->attended, state, step->levels);
+        linear(thread, &block->cross_out, n, step->levels, step->x, ADD);
 
-        normalise_rows(step, thread, &block->mlp_ln);
-        linear(thread, &block->mlp_in, n, step->levels, step->scales, step->hidden, GELU);
-        quantise_rows(step, thread, step->hidden, 4 * state);
-        linear(thread, &block->mlp_out, n, step->levels, step->scales, step->x, ADD);
+        normalise_rows(thread, &block->mlp_ln, n, step->x, state, step->levels);
+        linear(thread, &block->mlp_in, n, step->levels, step->hidden, GELU);
+        quantise_rows(thread, n, step->hidden, 4 * state, step->levels);
+        linear(thread, &block->mlp_out, n, step->levels, step->x, ADD);
     }
-    OWN_SHARE(c, step->n_chosen, thread) {
-        float *normed = step->normed + (size_t)c * state;
-        normalise(&m->ln, step->x + (size_t)step->chosen[c] * state, state, normed);
-        step->scales[c] = quantise(normed, state, step->levels + (size_t)c * state);
-    }
+    OWN_SHARE(c, step->n_chosen, thread) /* into memory that is free by now */
+        memcpy(step->attended + (size_t)c * state, step->x + (size_t)step->chosen[c] * state, state * sizeof(float));
     meet(thread);
-    linear(thread, &m->logits, step->n_chosen, step->levels, step->scales, step->logits, SET);
+    normalise_rows(thread, &m->ln, step->n_chosen, step->attended, state, step->levels);
+    linear(thread, &m->logits, step->n_chosen, step->levels, step->logits, SET);
     OWN_SHARE(c, step->n_chosen, thread) {
         const Row *row = step->rows + step->chosen[c];
         float *logits = step->logits + (size_t)c * m->vocabulary;
@@ -237,18 +216,17 @@ static int32_t group_rows(Step *step) {
 static int allocate(Step *step, int32_t threads) {
     const Decoder *m = step->decoder;
     const size_t n = step->n_rows, state = m->state;
-    const size_t floats = n * (7 * state + (size_t)m->heads * m->context + m->vocabulary);
+    const size_t floats = n * (6 * state + (size_t)m->heads * m->context + m->vocabulary);
     step->x = malloc(floats * sizeof(float) + n * (sizeof(Quantised) + 2 * sizeof(int32_t) + 4 * state) + sizeof(int32_t));
     if (!step->x) return -1;
-    step->normed = step->x + n * state;
-    step->attended = step->normed + n * state;
+    step->attended = step->x + n * state;
     step->hidden = step->attended + n * state;
     step->scores = step->hidden + n * 4 * state;
     step->logits = step->scores + n * m->heads * m->context;
-    step->scales = (Quantised *)(step->logits + n * m->vocabulary);
-    step->chosen = (int32_t *)(step->scales + n);
+    step->levels.scales = (Quantised *)(step->logits + n * m->vocabulary);
+    step->chosen = (int32_t *)(step->levels.scales + n);
     step->groups = step->chosen + n;
-    step->levels = (uint8_t *)(step->groups + n + 1);
+    step->levels.values = (uint8_t *)(step->groups + n + 1);
     return make_scratch(&step->scratch, group_rows(step), threads);
 }
 
@@ -274,8 +252,7 @@ typedef struct {
     const float *encoded;
     Element *keys, *values;
     float *projected;  /* (frames, 2 * state) */
-    Quantised *scales; /* (frames) */
-    uint8_t *levels;   /* (frames, state) */
+    Levels levels;     /* (frames, state) */
 } Audio;
 
 static void hear(void *what, Thread thread) {
@@ -283,14 +260,9 @@ static void hear(void *what, Thread thread) {
     const Decoder *m = audio->decoder;
     const int32_t state = m->state;
     const size_t size = (size_t)panels_of(audio->frames) * PANEL_SIZE;
-    OWN_SHARE(t, audio->frames, thread) {
-        const size_t row = (size_t)t * state;
-        audio->scales[t] = quantise(audio->encoded + row, state, audio->levels + row);
-    }
-    meet(thread);
+    quantise_rows(thread, audio->frames, audio->encoded, state, audio->levels);
     for (int32_t layer = 0; layer < m->layers; layer++) {
-        linear(thread, &m->blocks[layer].cross_key_value, audio->frames, audio->levels, audio->scales,
-               audio->projected, SET);
+        linear(thread, &m->blocks[layer].cross_key_value, audio->frames, audio->levels, audio->projected, SET);
         OWN_SHARE(i, m->heads * audio->frames, thread) {
             const int32_t h = i / audio->frames, t = i % audio->frames;
             const float *key = audio->projected + (size_t)t * 2 * state + h * HEAD;
@@ -308,8 +280,8 @@ int decoder_hear(const Decoder *decoder, int32_t frames, const float *encoded, E
     const size_t n = frames, state = decoder->state;
     audio.projected = malloc(n * (2 * state * sizeof(float) + sizeof(Quantised) + state));
     if (!audio.projected) return -1;
-    audio.scales = (Quantised *)(audio.projected + n * 2 * state);
-    audio.levels = (uint8_t *)(audio.scales + n);
+    audio.levels.scales = (Quantised *)(audio.projected + n * 2 * state);
+    audio.levels.values = (uint8_t *)(audio.levels.scales + n);
     together(hear, &audio, threads);
     free(audio.projected);
     return 0;

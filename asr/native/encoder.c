@@ -25,29 +25,11 @@ typedef struct {
     float *x;                  /* (rows, state) */
     float *hidden;             /* (rows, 4 * state) */
     float *attended;           /* (rows, state) */
-    Quantised *scales;         /* (rows) */
-    uint8_t *levels;           /* (rows, 4 * state) */
+    Levels levels;             /* (rows), with room for 4 * state values each */
     Element *queries;          /* (heads, rows, HEAD) */
     Element *keys, *values;    /* (heads, panels) */
     Scratch scratch;           /* of the first thread; those of the others follow */
 } Clip;
-
-static void quantise_rows(const Clip *clip, Thread thread, const float *rows, int32_t n) {
-    OWN_SHARE(r, clip->rows, thread) {
-        clip->scales[r] = quantise(rows + (size_t)r * n, n, clip->levels + (size_t)r * n);
-    }
-    meet(thread);
-}
-
-static void normalise_rows(const Clip *clip, Thread thread, const LayerNorm *ln) {
-    const int32_t state = clip->encoder->state;
-    OWN_SHARE(r, clip->rows, thread) {
-        float *normed = clip->hidden + (size_t)r * 4 * state;
-        normalise(ln, clip->x + (size_t)r * state, state, normed);
-        clip->scales[r] = quantise(normed, state, clip->levels + (size_t)r * state);
-    }
-    meet(thread);
-}
 
 /* Put queries, keys and values where attention wants them. */
 static void arrange(const Clip *clip, Thread thread) {
@@ -86,22 +68,22 @@ static void attend_to_all(const Clip *clip, Thread thread, int32_t layer) {
 static void take_part(void *what, Thread thread) {
     const Clip *clip = what;
     const Encoder *m = clip->encoder;
-    const int32_t state = m->state;
+    const int32_t rows = clip->rows, state = m->state;
     for (int32_t layer = 0; layer < m->layers; layer++) {
         const EncoderBlock *block = m->blocks + layer;
-        normalise_rows(clip, thread, &block->attn_ln);
-        linear(thread, &block->query_key_value, clip->rows, clip->levels, clip->scales, clip->hidden, SET);
+        normalise_rows(thread, &block->attn_ln, rows, clip->x, state, clip->levels);
+        linear(thread, &block->query_key_value, rows, clip->levels, clip->hidden, SET);
         arrange(clip, thread);
         attend_to_all(clip, thread, layer);
-        quantise_rows(clip, thread, clip->attended, state);
-        linear(thread, &block->attn_out, clip->rows, clip->levels, clip->scales, clip->x, ADD);
+        quantise_rows(thread, rows, clip->attended, state, clip->levels);
+        linear(thread, &block->attn_out, rows, clip->levels, clip->x, ADD);
 
-        normalise_rows(clip, thread, &block->mlp_ln);
-        linear(thread, &block->mlp_in, clip->rows, clip->levels, clip->scales, clip->hidden, GELU);
-        quantise_rows(clip, thread, clip->hidden, 4 * state);
-        linear(thread, &block->mlp_out, clip->rows, clip->levels, clip->scales, clip->x, ADD);
+        normalise_rows(thread, &block->mlp_ln, rows, clip->x, state, clip->levels);
+        linear(thread, &block->mlp_in, rows, clip->levels, clip->hidden, GELU);
+        quantise_rows(thread, rows, clip->hidden, 4 * state, clip->levels);
+        linear(thread, &block->mlp_out, rows, clip->levels, clip->x, ADD);
     }
-    OWN_SHARE(r, clip->rows, thread) {
+    OWN_SHARE(r, rows, thread) {
         float *row = clip->x + (size_t)r * state;
         normalise(&m->ln_post, row, state, row);
     }
@@ -118,9 +100,9 @@ int encoder_run(const Encoder *encoder, int32_t rows, float *x, int32_t silent_f
                        make_scratch(&clip.scratch, panels_of(rows) + panels_of(encoder->silent_frames), threads);
     if (!failed) {
         clip.attended = clip.hidden + n * 4 * state;
-        clip.scales = (Quantised *)(clip.attended + n * state);
-        clip.queries = (Element *)(clip.scales + n);
-        clip.levels = (uint8_t *)(clip.queries + n * state);
+        clip.levels.scales = (Quantised *)(clip.attended + n * state);
+        clip.queries = (Element *)(clip.levels.scales + n);
+        clip.levels.values = (uint8_t *)(clip.queries + n * state);
         clip.values = clip.keys + kept;
         together(take_part, &clip, threads);
         free(clip.scratch.scores);

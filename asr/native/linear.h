@@ -40,6 +40,12 @@ typedef struct {
     float scale, zero;
 } Quantised;
 
+/* Rows of activations, quantised. */
+typedef struct {
+    Quantised *scales; /* (rows) */
+    uint8_t *values;   /* (rows, inputs) */
+} Levels;
+
 typedef enum { SET, ADD, GELU } Store;
 
 /* Where the threads of a piece of work meet. */
@@ -140,6 +146,22 @@ static void normalise(const LayerNorm *ln, const float *x, int32_t n, float *out
     for (int32_t i = 0; i < n; i++) out[i] = (x[i] - mean) * inverse * ln->gain[i] + ln->bias[i];
 }
 
+/* Quantise rows x (rows, n) for the product that follows. */
+static void quantise_rows(Thread thread, int32_t rows, const float *x, int32_t n, Levels out) {
+    OWN_SHARE(r, rows, thread) out.scales[r] = quantise(x + (size_t)r * n, n, out.values + (size_t)r * n);
+    meet(thread);
+}
+
+/* The same for the rows normalised. */
+static void normalise_rows(Thread thread, const LayerNorm *ln, int32_t rows, const float *x, int32_t n, Levels out) {
+    float normed[n];
+    OWN_SHARE(r, rows, thread) {
+        normalise(ln, x + (size_t)r * n, n, normed);
+        out.scales[r] = quantise(normed, n, out.values + (size_t)r * n);
+    }
+    meet(thread);
+}
+
 #ifdef __AVX512VNNI__
 
 /* A panel is 4 inputs of 64 outputs after the other, as the processor's dot products of four take them. */
@@ -200,9 +222,8 @@ static void tile(int32_t rows, const uint8_t *x, int32_t inputs, const int8_t *p
 
 #endif
 
-/* y = W x + b for rows of levels, (rows, inputs) → (rows, outputs), shared out among the threads by outputs. */
-static void linear(Thread thread, const Linear *l, int32_t rows, const uint8_t *levels, const Quantised *scales,
-                   float *y, Store store) {
+/* y = W x + b for rows x (rows, inputs) → (rows, outputs), shared out among the threads by outputs. */
+static void linear(Thread thread, const Linear *l, int32_t rows, Levels x, float *y, Store store) {
     const int32_t inputs = l->inputs, outputs = l->outputs;
     int32_t sums[TILE * PANEL];
     OWN_SHARE(panel, (outputs + PANEL - 1) / PANEL, thread) {
@@ -212,9 +233,9 @@ static void linear(Thread thread, const Linear *l, int32_t rows, const uint8_t *
         const int32_t *weight_sum = l->weight_sum + first;
         for (int32_t top = 0; top < rows; top += TILE) {
             const int32_t some = rows - top < TILE ? rows - top : TILE;
-            tile(some, levels + (size_t)top * inputs, inputs, weight, sums);
+            tile(some, x.values + (size_t)top * inputs, inputs, weight, sums);
             for (int32_t r = 0; r < some; r++) {
-                const Quantised q = scales[top + r];
+                const Quantised q = x.scales[top + r];
                 const int32_t *restrict sum = sums + r * PANEL;
                 float *restrict out = y + (size_t)(top + r) * outputs + first;
                 float value[PANEL];

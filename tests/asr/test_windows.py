@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.audio import SAMPLE_RATE
-from asr.features import WINDOW_SAMPLES
-from asr.windows import FRAME_SAMPLES, split_at_pauses
+from asr.windows import FRAME_SAMPLES, LONGEST_SECONDS, split_at_pauses
 
 
 def recording(*spans: tuple[float, bool]) -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +30,7 @@ def test_the_cut_is_in_the_longest_pause() -> None:
 def test_speech_without_a_pause_is_cut_where_the_window_ends() -> None:
     samples, speech = recording((70, True))
     windows = split_at_pauses(samples, speech)
-    assert [len(window) / SAMPLE_RATE for window in windows] == [30, 30, 10]
+    assert [len(window) / SAMPLE_RATE for window in windows] == [29.5, 29.5, 11]
 
 
 def test_windows_without_speech_are_left_out() -> None:
@@ -47,7 +46,7 @@ def test_every_frame_of_speech_is_in_a_window(spans: list[tuple[float, bool]], r
     samples, speech = recording(*spans)
     samples = np.concatenate([samples, len(samples) + np.arange(rest)])
     windows = split_at_pauses(samples, speech)
-    assert all(0 < len(window) <= WINDOW_SAMPLES for window in windows)
+    assert all(0 < len(window) <= LONGEST_SECONDS * SAMPLE_RATE for window in windows)
     kept = np.concatenate(windows) if windows else np.empty(0)
     assert (np.diff(kept) > 0).all()
     covered = np.zeros(len(samples), np.bool_)
