@@ -35,6 +35,11 @@ class StablePrefix:
         self._stable: list[str] = []
         self._recent: deque[list[str]] = deque(maxlen=AGREEING)
 
+    @property
+    def stable(self) -> str:
+        """What was given as stable so far."""
+        return " ".join(self._stable)
+
     def update(self, hypothesis: str, confidence: float = 1.0) -> Partial:
         """Takes the transcript of all that was said so far, and how sure the model is of it, from 0 to 1."""
         words = hypothesis.split()
@@ -45,7 +50,7 @@ class StablePrefix:
         rest = words[self._match(words) :]
         agreed = self._agreed() if len(self._recent) == AGREEING else 0
         self._stable += rest[:agreed]
-        return Partial(" ".join(self._stable), " ".join(rest[agreed:]))
+        return Partial(self.stable, " ".join(rest[agreed:]))
 
     def _agreed(self) -> int:
         """How many words after the stable ones the recent hypotheses have in common."""
@@ -61,6 +66,12 @@ class StablePrefix:
             return len(stable)
         distances = _distances(stable, heard)
         return min(range(len(distances)), key=lambda count: (distances[count], abs(count - len(stable))))
+
+
+def begins_with(text: str, stable: str) -> bool:
+    """Whether a transcript begins with the words of another, but for case and punctuation."""
+    words = [_bare(word) for word in stable.split()]
+    return [_bare(word) for word in text.split()[: len(words)]] == words
 
 
 def _bare(word: str) -> str:

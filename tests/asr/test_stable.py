@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.stable import AGREEING, Partial, StablePrefix
+from asr.stable import AGREEING, Partial, StablePrefix, begins_with
 
 words = st.sampled_from(["hotels", "Hotels", "in", "in,", "Reykjavík", "rake", "a", "the", "-", "…"])
 hypotheses = st.lists(st.lists(words, max_size=12).map(" ".join), max_size=12)
@@ -47,6 +47,13 @@ def test_the_rest_goes_on_after_what_stands_for_the_stable_words() -> None:
     assert after(*BEFORE, "show hotels in Rome today") == Partial("show me hotels", "in Rome today")
 
 
+def test_a_transcript_begins_with_words_but_for_their_case_and_punctuation() -> None:
+    assert begins_with("Show me, hotels", "show me hotels.")
+    assert begins_with("Show me", "")
+    assert not begins_with("Show me", "show me hotels")
+    assert not begins_with("Show me hotels", "show me hot")
+
+
 @given(hypotheses)
 def test_stable_words_are_never_taken_back(texts: list[str]) -> None:
     prefix = StablePrefix()
@@ -56,6 +63,7 @@ def test_stable_words_are_never_taken_back(texts: list[str]) -> None:
         assert partial.stable == before or partial.stable.startswith(f"{before} " if before else "")
         assert partial.text.startswith(partial.stable)
         before = partial.stable
+        assert prefix.stable == before
 
 
 @given(st.lists(words, min_size=2))
