@@ -42,11 +42,15 @@ class DecodingOptions:
 
 @dataclass(frozen=True)
 class Reading:
-    """One hypothesis for a window; `avg_logprob` is the mean over its tokens and the end of text."""
+    """One hypothesis for a window; `avg_logprob` is the mean over its tokens and the end of text.
+
+    `word_confidences` are, of every word, the probability of its least likely token.
+    """
 
     text: str
     tokens: tuple[int, ...]
     avg_logprob: float
+    word_confidences: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -264,7 +268,16 @@ class WindowDecoding:
 
     def _reading(self, sequence: TokenSequence) -> Reading:
         text = self._rules.tokenizer.decode(sequence.tokens)
-        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob)
+        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob, self._word_confidences(sequence))
+
+    def _word_confidences(self, sequence: TokenSequence) -> tuple[float, ...]:
+        words: list[float] = []
+        for token, logprob in zip(sequence.tokens, sequence.logprobs, strict=False):
+            if words and token in self._rules.tokenizer.continuations:
+                words[-1] = min(words[-1], logprob)
+            else:
+                words.append(logprob)
+        return tuple(map(math.exp, words))
 
 
 def _only(languages: tuple[str, ...], tokenizer: Tokenizer) -> str | None:

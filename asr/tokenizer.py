@@ -80,10 +80,10 @@ class Tokenizer:
         return (self.sot, *range(self.translate, self.no_timestamps))
 
     @cached_property
-    def continuations(self) -> tuple[int, ...]:
+    def continuations(self) -> frozenset[int]:
         """The text tokens that go on with the word before them: all that do not begin with a space."""
         vocabulary = self.bpe.get_vocab().items()
-        return tuple(token for text, token in vocabulary if token < self.eot and not text.startswith(SPACE))
+        return frozenset(token for text, token in vocabulary if token < self.eot and not text.startswith(SPACE))
 
     def language_token(self, language: str) -> int:
         """Raises UnknownLanguage for a code that the model was not trained on."""

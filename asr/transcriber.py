@@ -110,6 +110,7 @@ class Transcriber:
             alternatives=_distinct(alternatives, besides=text),
             quality=prepared.quality,
             timings=_timings(prepared, clip),
+            word_confidences=tuple(sure for window in heard for sure in window.best.word_confidences),
         )
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:

@@ -83,7 +83,7 @@ class Interims:
             outcome = "empty"
             transcript = heard.transcript
             if transcript.text:
-                partial = self._prefix.update(transcript.text, transcript.confidence)
+                partial = self._prefix.update(transcript.text, transcript.word_confidences)
                 was_told = await self._tell(partial, heard, utterance)
                 outcome = "sent" if was_told else "dropped"
         except (AsrError, SearchError, WebSocketDisconnect):

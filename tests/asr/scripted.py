@@ -94,7 +94,7 @@ def scripted_checkpoint(
         eot=EOT,
         no_speech=NO_SPEECH,
         is_multilingual=multilingual,
-        continuations=tuple(continuations),
+        continuations=frozenset(continuations),
         language_token=LANGUAGES.__getitem__,
         prompt=lambda language: [SOT, LANGUAGES[language], PROMPT_END] if multilingual else [SOT, PROMPT_END],
         decode=lambda tokens: "".join("abcdef"[token] for token in tokens),

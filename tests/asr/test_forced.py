@@ -46,8 +46,8 @@ def windows_of(engine: Engine, clips: Sequence[Samples], options: Sequence[Decod
 
 def word_beginnings(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[int]:
     """How many tokens stand before each word but the first, and in all."""
-    continuations = set(tokenizer.continuations)
-    return [*(place for place in range(1, len(tokens)) if tokens[place] not in continuations), len(tokens)]
+    places = range(1, len(tokens))
+    return [*(place for place in places if tokens[place] not in tokenizer.continuations), len(tokens)]
 
 
 def test_words_that_were_heard_anyway_change_nothing_when_they_are_forced(engine: Engine, clips: list[Samples]) -> None:
