@@ -53,7 +53,7 @@ def main(
             chosen = chosen[:: max(1, len(chosen) // clips)][:clips]
             outcomes = [outcome(transcriber, manifest.parent / row["audio"], row.get("text")) for row in chosen]
             rows.append([manifest.parent.name, *figures(outcomes)])
-    columns = ["recordings", "", "words stable before the end", "finals that would contradict", "that contradict"]
+    columns = ["", "recordings", "words stable before the end", "free readings that contradict", "finals that do"]
     columns += ["word error rate, heard freely", "of the finals"]
     publish("stability", f"`{model}`:\n\n{table(columns, rows)}", write=write)
 
