@@ -3,6 +3,9 @@
 Greedy search with Whisper's suppression rules. Where the model hesitates, its second choice is followed as well: such
 an alternative shares what was read before, and is read beside the greedy path in the same steps. Here is one window's
 state between steps; it touches no network.
+
+A transcript may be given its first tokens. They are read with the prompt, in one step, and are taken whatever the
+model would choose; it says how likely they are, which counts as for any token.
 """
 
 import math
@@ -23,20 +26,31 @@ BRANCH_SLACK = 8  # tokens that an alternative may be longer than the best readi
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """`language` is an ISO 639-1 code, or None: found among `languages`. `alternatives`: other readings wanted."""
+    """`language` is an ISO 639-1 code, or None: found among `languages`. `alternatives`: other readings wanted.
+
+    `forced` are the tokens of whole words with which the transcript begins, and all alternatives. `stable` are words
+    with which it has to begin, but for their case and punctuation: where it does not, the engine reads it again with
+    them forced. Both are about the first window of a clip.
+    """
 
     language: str | None = None
     languages: tuple[str, ...] = ("en",)
     alternatives: int = 0
+    forced: tuple[int, ...] = ()
+    stable: str = ""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One hypothesis for a window; `avg_logprob` is the mean over its tokens and the end of text."""
+    """One hypothesis for a window; `avg_logprob` is the mean over its tokens and the end of text.
+
+    `word_confidences` are, of every word, the probability of its least likely token.
+    """
 
     text: str
     tokens: tuple[int, ...]
     avg_logprob: float
+    word_confidences: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -108,12 +122,14 @@ class WindowDecoding:
     """
 
     def __init__(self, stepper: Stepper, audio: Heard, rules: Rules, options: DecodingOptions) -> None:
+        self.audio = audio
         self._stepper = stepper
         self._rules = rules
         self._options = options
         self._language = options.language or _only(options.languages, rules.tokenizer)
         self._no_speech_probability = 0.0
         self._prompt = rules.tokenizer.prompt(self._language) if self._language else [rules.tokenizer.sot]
+        self._forced = options.forced[: rules.max_tokens - 1]  # as many as fit
         self._prompt_read = 0
         self._greedy = TokenSequence(stepper.begin(audio))
         self._branches: list[TokenSequence] = []
@@ -155,22 +171,32 @@ class WindowDecoding:
             self._release(sequence)
 
     def _prompt_rows(self) -> list[Row]:
-        """The prompt in one go; or its first token alone, where the language is to be heard first."""
+        """The prompt and what is forced, in one go; or one token alone, where the language is to be heard first."""
         past = self._greedy.past
         assert past is not None
         if self._language is None:
             return [Row(past, self._prompt[0], 0, wants_logits=True)]
-        last = len(self._prompt) - 1
+        tokens = [*self._prompt, *self._forced]
+        following = [*tokens[1:], None]
+        text_begins = len(self._prompt) - 1
         return [
             Row(
                 past,
-                self._prompt[position],
+                tokens[position],
                 position,
-                mask=self._rules.suppression.at_start if position == last else None,
+                mask=None if position < text_begins else self._mask(position - text_begins),
                 wants_logits=position == 0,
+                expected=following[position],
             )
-            for position in range(self._prompt_read, last + 1)
+            for position in range(self._prompt_read, len(tokens))
         ]
+
+    def _mask(self, count: int) -> Tensor:
+        """What may not follow so many tokens of text."""
+        suppression = self._rules.suppression
+        if not count:
+            return suppression.at_start
+        return suppression.after_word if count == len(self._forced) else suppression.later
 
     def _take_prompt(self, choices: Sequence[Choice]) -> None:
         tokenizer = self._rules.tokenizer
@@ -183,7 +209,10 @@ class WindowDecoding:
                 self._prompt_read = 1
                 return
         self._prompt_read = len(self._prompt)
-        self._go_on(self._greedy, choices[-1])
+        *before, last = choices[-1 - len(self._forced) :]
+        for token, choice in zip(self._forced, before, strict=True):
+            self._greedy.append(token, choice.expected_logprob, eot=tokenizer.eot)
+        self._go_on(self._greedy, last)
 
     def _likeliest_language(self, sot_logits: Tensor) -> str:
         """The likeliest of the named languages by the logits (n_vocab,) that follow the start of transcript."""
@@ -239,7 +268,16 @@ class WindowDecoding:
 
     def _reading(self, sequence: TokenSequence) -> Reading:
         text = self._rules.tokenizer.decode(sequence.tokens)
-        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob)
+        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob, self._word_confidences(sequence))
+
+    def _word_confidences(self, sequence: TokenSequence) -> tuple[float, ...]:
+        words: list[float] = []
+        for token, logprob in zip(sequence.tokens, sequence.logprobs, strict=False):
+            if words and token in self._rules.tokenizer.continuations:
+                words[-1] = min(words[-1], logprob)
+            else:
+                words.append(logprob)
+        return tuple(map(math.exp, words))
 
 
 def _only(languages: tuple[str, ...], tokenizer: Tokenizer) -> str | None:

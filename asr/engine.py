@@ -22,6 +22,7 @@ from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import frame_count, log_mel_spectrogram
 from asr.invention import is_doubtful
 from asr.scheduler import Scheduler, Turn
+from asr.stable import begins_with
 from asr.steps import Heard
 
 logger = logging.getLogger(__name__)
@@ -256,13 +257,17 @@ class Engine:
             try:
                 decoding.take(chosen)
                 if decoding.finished:
-                    self._finish_window(job, decoding.result())
+                    self._finish_window(job, decoding)
             except Exception as error:
                 self._fail([job], error)
 
-    def _finish_window(self, job: Job, window: DecodedWindow) -> None:
-        """Give up the window's seats; then hear it again if need be, go on to the next, or answer."""
+    def _finish_window(self, job: Job, decoding: WindowDecoding) -> None:
+        """Have it read or heard again if need be; else give up its seats, and go on to the next window or answer."""
+        window = decoding.result()
         doubted = not job.hearing.whole and not job.deferrable and is_doubtful(window)
+        if not doubted and not begins_with(window.best.text, job.options.stable):
+            self._read_again(job, decoding)
+            return
         with self._changed:
             self._leave(job)
             job.hearing.decode_seconds += time.monotonic() - job.hearing.encoded_at
@@ -272,6 +277,13 @@ class Engine:
                 self._keep(job, window)
         if job.finished:
             _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0))
+
+    def _read_again(self, job: Job, contradiction: WindowDecoding) -> None:
+        """With the stable words forced: it was read otherwise. It keeps its seats and is not encoded anew."""
+        contradiction.close()
+        forced = self.checkpoint.tokenizer.encode(job.options.stable)
+        job.options = replace(job.options, forced=forced, stable="")
+        self._begin(job, contradiction.audio)
 
     def _hear_again(self, job: Job) -> None:
         job.hearing.frames = None
@@ -283,6 +295,7 @@ class Engine:
         self.windows_heard += 1
         spent = job.hearing
         job.decoded.append(replace(window, encode_seconds=spent.encode_seconds, decode_seconds=spent.decode_seconds))
+        job.options = replace(job.options, forced=(), stable="")
         if not job.finished:
             job.hearing = self._hearing(job.windows[len(job.decoded)])
             self._scheduler.add(job, deferrable=job.deferrable)

@@ -47,7 +47,7 @@ class Row:
     """One token to be read at its position in its sequence.
 
     `mask` (n_vocab,) is added to the logits before the likeliest are chosen; None where nothing is to be chosen.
-    `wants_logits` asks for the unmasked logits as well.
+    `expected` is a token whose log-probability is wanted, too; `wants_logits` asks for the unmasked logits as well.
     """
 
     past: Past
@@ -55,17 +55,22 @@ class Row:
     position: int
     mask: Tensor | None = None
     wants_logits: bool = False
+    expected: int | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The two likeliest tokens that may follow a row, with their log-probabilities; `logits` (n_vocab,) if wanted."""
+    """The two likeliest tokens that may follow a row, with their log-probabilities; `logits` (n_vocab,) if wanted.
+
+    `expected_logprob` is that of the row's expected token, and has no meaning where there is none.
+    """
 
     token: int
     logprob: float
     runner_up: int
     runner_up_logprob: float
     logits: Tensor | None = None
+    expected_logprob: float = 0.0
 
 
 class Stepper(Protocol):
@@ -96,10 +101,14 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True)
 class Suppression:
-    """What may not be written, as masks (n_vocab,) for a stepper's rows: for the first token, and for those after."""
+    """What may not be written, as masks (n_vocab,) for a stepper's rows: for the first token, and for those after.
+
+    `after_word` is for what follows a word that is whole: the text ends, or another word begins.
+    """
 
     at_start: Tensor
     later: Tensor
+    after_word: Tensor
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> "Suppression":
@@ -107,4 +116,6 @@ class Suppression:
         later[list(checkpoint.suppress)] = FORBIDDEN
         at_start = later.clone()
         at_start[list(checkpoint.suppress_at_start)] = FORBIDDEN
-        return cls(at_start.to(device), later.to(device))
+        after_word = later.clone()
+        after_word[list(checkpoint.tokenizer.continuations)] = FORBIDDEN
+        return cls(at_start.to(device), later.to(device), after_word.to(device))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import tokenizers
 
@@ -10,6 +11,7 @@ from asr.errors import CheckpointError, UnknownLanguage
 from asr.model import ModelDimensions
 
 N_TIMESTAMPS = 1501  # from 0 to 30 s, in steps of 20 ms
+SPACE = "Ġ"  # as byte-pair tokens write it
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Tokenizer:
         """Special tokens that steer the model and never stand in a transcript."""
         return (self.sot, *range(self.translate, self.no_timestamps))
 
+    @cached_property
+    def continuations(self) -> frozenset[int]:
+        """The text tokens that go on with the word before them: all that do not begin with a space."""
+        vocabulary = self.bpe.get_vocab().items()
+        return frozenset(token for text, token in vocabulary if token < self.eot and not text.startswith(SPACE))
+
     def language_token(self, language: str) -> int:
         """Raises UnknownLanguage for a code that the model was not trained on."""
         known = self.languages if self.is_multilingual else ("en",)
@@ -91,6 +99,10 @@ class Tokenizer:
         if not self.is_multilingual:
             return [self.sot, self.no_timestamps]
         return [self.sot, self.language_token(language), self.transcribe, self.no_timestamps]
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of words as they stand in a transcript, where a space comes before the first, too."""
+        return tuple(self.bpe.encode(f" {text}", add_special_tokens=False).ids) if text else ()
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the text tokens; special tokens are left out."""

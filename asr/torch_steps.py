@@ -95,13 +95,16 @@ class TorchSteps:
     def _choices(self, rows: Sequence[Row], logits: Tensor) -> list[Choice]:
         """For rows with these logits, (rows, n_vocab). What is chosen leaves the device in one transfer."""
         masks = torch.stack([self._no_mask if row.mask is None else row.mask for row in rows])
-        logprobs, tokens = (logits + masks).log_softmax(dim=-1).topk(2)
-        likeliest = torch.cat((tokens.float(), logprobs), dim=1).tolist()  # float32 holds a token's number exactly
+        all_logprobs = (logits + masks).log_softmax(dim=-1)
+        logprobs, tokens = all_logprobs.topk(2)
+        expected = all_logprobs.gather(1, torch.tensor([[row.expected or 0] for row in rows], device=logits.device))
+        # One tensor, so that one transfer does: float32 holds a token's number exactly.
+        numbers = torch.cat((tokens.float(), logprobs, expected), dim=1).tolist()
         wanted = [i for i, row in enumerate(rows) if row.wants_logits]
         kept = dict(zip(wanted, logits[wanted].cpu(), strict=True)) if wanted else {}
         return [
-            Choice(int(token), logprob, int(runner_up), runner_up_logprob, kept.get(i))
-            for i, (token, runner_up, logprob, runner_up_logprob) in enumerate(likeliest)
+            Choice(int(token), logprob, int(runner_up), runner_up_logprob, kept.get(i), expected_logprob)
+            for i, (token, runner_up, logprob, runner_up_logprob, expected_logprob) in enumerate(numbers)
         ]
 
     @property

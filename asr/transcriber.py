@@ -92,10 +92,12 @@ class Transcriber:
     ) -> Transcript:
         """The transcript of a prepared clip; `clip` is the engine's answer, or None when it was not asked.
 
-        `is_partial`: the speaker has just begun, so that the model's doubt whether this is speech does not count.
+        `is_partial`: the speaker has just begun, so that the model's doubt whether this is speech does not count; nor
+        does it in a first window of which the options say how it begins.
         """
         windows = clip.windows if clip else ()
-        heard = [window for window in windows if not is_invented(window, is_partial=is_partial)]
+        known = windows[:1] if options.stable or options.forced else ()
+        heard = [*known, *(w for w in windows[len(known) :] if not is_invented(w, is_partial=is_partial))]
         if not heard:
             return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])
@@ -108,6 +110,7 @@ class Transcriber:
             alternatives=_distinct(alternatives, besides=text),
             quality=prepared.quality,
             timings=_timings(prepared, clip),
+            word_confidences=tuple(sure for window in heard for sure in window.best.word_confidences),
         )
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:
@@ -122,7 +125,7 @@ def _nothing_heard(prepared: Prepared, options: DecodingOptions, clip: DecodedCl
     if quality.verdict.worth_recognising:  # the model was asked, and heard nothing
         quality = replace(quality, verdict=Verdict.NO_SPEECH)
     language = options.language or options.languages[0]
-    return Transcript("", language, 0.0, quality.duration, (), quality, _timings(prepared, clip))
+    return Transcript(options.stable, language, 0.0, quality.duration, (), quality, _timings(prepared, clip))
 
 
 def _joined(readings: list[Reading]) -> tuple[str, float]:

@@ -55,7 +55,8 @@ class Timings:
 class Transcript:
     """What was heard in a clip: empty text and confidence 0 where there was no speech.
 
-    `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds.
+    `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds. `word_confidences`
+    are, of every word in the text, the probability of its least likely token.
     """
 
     text: str
@@ -65,3 +66,4 @@ class Transcript:
     alternatives: tuple[Hypothesis, ...]
     quality: Quality
     timings: Timings
+    word_confidences: tuple[float, ...] = ()

@@ -16,6 +16,7 @@ import soundfile
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from asr.stable import begins_with
 from benchmarks.endpointing import Found, Span
 from vad.utterances import Samples
 from vad.voice import SAMPLE_RATE
@@ -147,7 +148,11 @@ def span(message: Message) -> Span:
 
 @dataclass
 class Interims:
-    """When interims came: after an utterance's onset, one after the other while it lasted; and broken promises."""
+    """When interims came: after an utterance's onset, one after the other while it lasted; and broken promises.
+
+    An interim breaks one where it does not begin with the stable words before it, as they were; a final where it does
+    not but for case and punctuation.
+    """
 
     first: list[float] = field(default_factory=list)  # seconds
     gaps: list[float] = field(default_factory=list)  # seconds
@@ -158,6 +163,7 @@ class Interims:
         times: dict[Span, list[float]] = {}
         for at, message in listened.results():
             if message["is_final"]:
+                self.taken_back += not begins_with(message["channel"]["alternatives"][0]["transcript"], stable)
                 stable = ""
                 continue
             said = message.get("stable") or ""

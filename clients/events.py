@@ -16,7 +16,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True)
 class Interim:
-    """How the utterance reads so far. `text` begins with `stable`, which its next interims do not take back.
+    """How the utterance reads so far. `text` begins with `stable`, words that what follows does not take back.
 
     Where the connection broke meanwhile, they begin anew. `results` are found where they are asked for.
     """

@@ -33,12 +33,13 @@ typedef struct {
     const Element *cross_keys, *cross_values; /* (layers, heads, panels): what was heard, */
     int32_t heard, silent_from;               /* so many frames; and which of the silent ones follow them */
     const float *mask;        /* (vocabulary): added to the logits before choosing; NULL where nothing is to be chosen */
+    int32_t expected;         /* the token whose log-probability is told beside */
     float *logits;            /* (vocabulary): where to write the unmasked logits, or NULL */
 } Row;
 
 typedef struct {
     int32_t token, runner_up;
-    float logprob, runner_up_logprob;
+    float logprob, runner_up_logprob, expected_logprob;
 } Choice;
 
 /* A step that several threads take together: what they read, and the memory in which they meet. */
@@ -93,15 +94,16 @@ static float highest_of(const float *restrict x, int32_t n) {
     return highest;
 }
 
-/* The two likeliest tokens after the mask, with their log-probabilities. */
-static Choice choose(float *restrict logits, const float *restrict mask, int32_t n) {
+/* The two likeliest tokens after the mask, and the expected one, with their log-probabilities. */
+static Choice choose(float *restrict logits, const float *restrict mask, int32_t n, int32_t expected) {
     for (int32_t i = 0; i < n; i++) logits[i] += mask[i];
     float first = highest_of(logits, n), sum = 0.0f;
     for (int32_t i = 0; i < n; i++) sum += exponential(logits[i] - first);
+    const float awaited = logits[expected];
     int32_t token = place_of(logits, n, first);
     logits[token] = -1e30f;
     float second = highest_of(logits, n), log_sum = logf(sum);
-    return (Choice){token, place_of(logits, n, second), -log_sum, second - first - log_sum};
+    return (Choice){token, place_of(logits, n, second), -log_sum, second - first - log_sum, awaited - first - log_sum};
 }
 
 static void embed(Step *step, Thread thread) {
@@ -194,7 +196,7 @@ static void take_part(void *what, Thread thread) {
         const Row *row = step->rows + step->chosen[c];
         float *logits = step->logits + (size_t)c * m->vocabulary;
         if (row->logits) memcpy(row->logits, logits, (size_t)m->vocabulary * sizeof(float));
-        if (row->mask) step->choices[step->chosen[c]] = choose(logits, row->mask, m->vocabulary);
+        if (row->mask) step->choices[step->chosen[c]] = choose(logits, row->mask, m->vocabulary, row->expected);
     }
 }
 

@@ -60,6 +60,7 @@ class _Row(Structure):
         ("heard", c_int32),
         ("silent_from", c_int32),
         ("mask", c_void_p),
+        ("expected", c_int32),
         ("logits", c_void_p),
     )
 
@@ -70,6 +71,7 @@ class _Choice(Structure):
         ("runner_up", c_int32),
         ("logprob", c_float),
         ("runner_up_logprob", c_float),
+        ("expected_logprob", c_float),
     )
 
 
@@ -133,7 +135,9 @@ class NativeSteps:
         if self._library.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, threads):
             raise MemoryError("there is no memory for a step of the decoder")
         return [
-            Choice(choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own)
+            Choice(
+                choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own, choice.expected_logprob
+            )
             for choice, own in zip(choices, logits, strict=True)
         ]
 
@@ -195,5 +199,6 @@ class NativeSteps:
             heard.length,
             self._silence.after(heard.length),
             None if row.mask is None else row.mask.data_ptr(),
+            row.expected or 0,
             None if logits is None else logits.data_ptr(),
         )

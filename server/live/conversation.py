@@ -188,12 +188,12 @@ class Conversation:
             self._metrics.speculative_finals.labels("vain").inc()
 
     async def _end(self, utterance: Utterance, ended_by: EndedBy) -> None:
-        self._interims.pause()
         recognition = self._take_speculation()
         if recognition:
             self._metrics.speculative_finals.labels("used").inc()
         elif len(utterance.samples):
             recognition = self._recognise(utterance)
+        self._interims.end()
         self._metrics.utterances.labels(ended_by).inc()
         self._metrics.audio_seconds.inc(utterance.end - utterance.start)
         self.utterances += 1
@@ -213,7 +213,7 @@ class Conversation:
             raise
 
     def _recognise(self, utterance: Utterance) -> Recognition:
-        recognition = asyncio.create_task(self._recogniser.final(utterance.samples))
+        recognition = asyncio.create_task(self._recogniser.final(utterance.samples, self._interims.stable))
         # What fails is told where it is delivered; what is thrown away may fail unheard.
         recognition.add_done_callback(lambda task: task.cancelled() or task.exception())
         return recognition

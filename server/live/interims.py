@@ -35,9 +35,13 @@ class Interims:
         self._prefix = StablePrefix()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def stable(self) -> str:
+        """What was told of the open utterance for good."""
+        return self._prefix.stable
+
     def begin(self) -> None:
         """Somebody has begun to speak."""
-        self._prefix = StablePrefix()
         self.resume(FIRST_SECONDS)
 
     def resume(self, delay: float = 0.0) -> None:
@@ -50,6 +54,11 @@ class Interims:
         if self._task:
             self._task.cancel()
             self._task = None
+
+    def end(self) -> None:
+        """The utterance is over: nothing of it holds for the next."""
+        self.pause()
+        self._prefix = StablePrefix()
 
     async def _follow(self, delay: float) -> None:
         loop = asyncio.get_running_loop()
@@ -74,7 +83,7 @@ class Interims:
             outcome = "empty"
             transcript = heard.transcript
             if transcript.text:
-                partial = self._prefix.update(transcript.text, transcript.confidence)
+                partial = self._prefix.update(transcript.text, transcript.word_confidences)
                 was_told = await self._tell(partial, heard, utterance)
                 outcome = "sent" if was_told else "dropped"
         except (AsrError, SearchError, WebSocketDisconnect):

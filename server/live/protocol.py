@@ -14,8 +14,10 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
 - `Metadata`       first; and last, with the whole `duration`
 - `SpeechStarted`  somebody began to speak (where `vad_events=true`)
 - `Results`        `is_final: false`: an interim, how the utterance reads so far (where `interim_results=true`). Its
-                   transcript begins with `stable`, words that no later interim of the utterance takes back
-                   (a final, which hears all of it, corrects them in 4% of queries).
+                   transcript begins with `stable`, words that nothing which follows takes back: later interims
+                   begin with the very same, the final with the same words, whose case and punctuation may
+                   differ (its alternatives may begin otherwise). Only where an utterance cannot be recognised at
+                   all, which an `Error` before its empty final says, do they come to nothing.
                    `is_final: true`: a final. It covers `start` to `start + duration`; an empty transcript says that
                    nothing was said. `speech_final` tells that the speaker has come to an end: it is false only where
                    an utterance was cut because it is too long, and more of it follows. `from_finalize` tells that

@@ -44,12 +44,16 @@ class Recogniser:
         """Seconds that those who wait for the engine have to wait."""
         return self._services.admission.delay
 
-    async def final(self, samples: Pcm) -> Heard:
-        """What an utterance says. Raises ApiError, AsrError or SearchError when it cannot be told."""
+    async def final(self, samples: Pcm, stable: str = "") -> Heard:
+        """What an utterance says; it begins with the words that its interims gave as `stable`.
+
+        Raises ApiError, AsrError or SearchError when it cannot be told.
+        """
+        decoding = replace(self._decoding, stable=stable)
         try:
             with self._services.admission.claim():
                 async with asyncio.timeout(self._services.settings.answer_timeout):
-                    return await self._hear(samples, self._decoding, searches=self._options.search != "false")
+                    return await self._hear(samples, decoding, searches=self._options.search != "false")
         except TimeoutError:
             raise busy("The answer took too long and was given up. Say it again.", 5) from None
 

@@ -66,8 +66,11 @@ class ScriptedSteps:
         row.past.place.append(row.token)
         logits = self._logits(row.past)
         masked = logits if row.mask is None else logits + row.mask
-        (first, second), tokens = masked.log_softmax(dim=-1).topk(2)
-        return Choice(int(tokens[0]), float(first), int(tokens[1]), float(second), logits if row.wants_logits else None)
+        logprobs = masked.log_softmax(dim=-1)
+        (first, second), tokens = logprobs.topk(2)
+        expected = 0.0 if row.expected is None else float(logprobs[row.expected])
+        wanted = logits if row.wants_logits else None
+        return Choice(int(tokens[0]), float(first), int(tokens[1]), float(second), wanted, expected)
 
     def _logits(self, past: Past) -> Tensor:
         read = past.place
@@ -79,7 +82,11 @@ class ScriptedSteps:
 
 
 def scripted_checkpoint(
-    *, suppress: Sequence[int] = (), suppress_at_start: Sequence[int] = (), multilingual: bool = False
+    *,
+    suppress: Sequence[int] = (),
+    suppress_at_start: Sequence[int] = (),
+    continuations: Sequence[int] = (),
+    multilingual: bool = False,
 ) -> Checkpoint:
     """What the engine and the rules read of a checkpoint; its texts end after MAX_TOKENS tokens."""
     tokenizer = SimpleNamespace(
@@ -87,6 +94,7 @@ def scripted_checkpoint(
         eot=EOT,
         no_speech=NO_SPEECH,
         is_multilingual=multilingual,
+        continuations=frozenset(continuations),
         language_token=LANGUAGES.__getitem__,
         prompt=lambda language: [SOT, LANGUAGES[language], PROMPT_END] if multilingual else [SOT, PROMPT_END],
         decode=lambda tokens: "".join("abcdef"[token] for token in tokens),

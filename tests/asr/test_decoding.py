@@ -1,5 +1,7 @@
 """Greedy decoding: the reference's text with real weights, and every rule with logits that are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -207,6 +209,49 @@ def test_an_alternative_does_not_branch_again() -> None:
 def test_nothing_hesitant_has_no_alternatives() -> None:
     window = decoded(ScriptedSteps({(): {A: 0.999, B: 0.001}}), DecodingOptions(alternatives=5))
     assert window.alternatives == ()
+
+
+FORCED = {(): {A: 0.9, B: 0.1}, (B,): {A: 0.8, C: 0.2}, (B, C): {D: 0.6, A: 0.4}, (B, C, D): {EOT: 0.7, D: 0.3}}
+
+
+@pytest.mark.parametrize("options", [DecodingOptions("en"), DecodingOptions(languages=("de", "en"))])
+def test_what_is_forced_is_taken_and_counts_as_likely_as_the_model_finds_it(options: DecodingOptions) -> None:
+    """Also where the language is found first."""
+    rules = scripted_rules(multilingual=True)
+    window = decoded(ScriptedSteps(FORCED, {NO_SPEECH: 0.75, GERMAN: 0.25}), replace(options, forced=(B, C)), rules)
+    assert window.best.tokens == (B, C, D)
+    assert window.best.confidence == pytest.approx((0.1 * 0.2 * 0.6 * 0.7) ** (1 / 4), rel=1e-3)
+    assert window.no_speech_probability == pytest.approx(0.75, rel=1e-3)
+    assert window.complete
+
+
+def test_alternatives_begin_with_what_is_forced() -> None:
+    window = decoded(ScriptedSteps(FORCED), DecodingOptions(alternatives=3, forced=(B, C)))
+    assert window.best.text == "bcd"
+    assert set(texts(window)) == {"bca", "bcdd"}
+    assert dict(zip(texts(window), window.alternatives, strict=True))["bca"].confidence == pytest.approx(
+        (0.1 * 0.2 * 0.4) ** (1 / 4), rel=1e-3
+    )
+
+
+def test_what_is_forced_ends_with_a_whole_word() -> None:
+    """What would go on with it is not taken, neither for the best nor for another; later it may be."""
+    script = {(B,): {A: 0.7, C: 0.2, D: 0.1}, (B, C): {A: 0.9, EOT: 0.1}}
+    window = decoded(
+        ScriptedSteps(script), DecodingOptions(alternatives=1, forced=(B,)), scripted_rules(continuations=(A,))
+    )
+    assert window.best.text == "bca"
+    assert texts(window) == ["bd"]
+
+
+def test_a_text_may_be_over_with_what_is_forced() -> None:
+    window = decoded(ScriptedSteps({(B,): {EOT: 0.9, A: 0.1}}), DecodingOptions(forced=(B,)))
+    assert (window.best.text, window.complete) == ("b", True)
+
+
+def test_no_more_is_forced_than_fits() -> None:
+    window = decoded(ScriptedSteps({}), DecodingOptions(forced=(A,) * 2 * MAX_TOKENS))
+    assert window.best.text == "a" * (MAX_TOKENS - 1)
 
 
 @pytest.mark.parametrize("multilingual", [False, True])

@@ -16,15 +16,15 @@ from torch import Tensor
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import CPU_SEQUENCES, GPU_FRAMES, Compute, choose_compute
-from asr.decoding import DecodingOptions, Reading, Rules
-from asr.encoding import EncodedWindow, Encoder
+from asr.compute import CPU_SEQUENCES, Compute, choose_compute
+from asr.decoding import DecodingOptions, Reading
+from asr.encoding import EncodedWindow
 from asr.engine import DecodedClip, Engine
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import HOP_LENGTH
 from asr.scheduler import STEPS_BETWEEN_ENCODINGS
-from asr.static_steps import StaticSteps
 from asr.steps import Choice, Row
+from tests.asr.fixed_shapes import as_on_a_gpu
 from tests.asr.scripted import EOT, Probabilities, ScriptedSteps, scripted_checkpoint
 
 WAIT = 10.0  # seconds after which a test has failed
@@ -441,14 +441,6 @@ def test_closing_gives_up_at_its_deadline(engine: Engine, steps: GatedSteps) -> 
     assert waiting.cancelled()
     assert running.cancelled()
     assert steps.held == []
-
-
-def as_on_a_gpu(checkpoint: Checkpoint) -> Compute:
-    """In batches, fixed shapes and memory that does not move, on this processor."""
-    encoder = Encoder(checkpoint.model.encoder, frames_at_once=GPU_FRAMES)
-    context = Rules.of(checkpoint).context
-    stepper = StaticSteps(checkpoint.model.decoder, encoder.silence, context=context, places=24)
-    return Compute(encoder, stepper, torch.get_num_threads(), torch.device("cpu"), 24, encode_at_once=16)
 
 
 @pytest.mark.parametrize("name", ["tiny_en", "base"])

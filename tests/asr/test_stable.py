@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.stable import AGREEING, Partial, StablePrefix
+from asr.stable import AGREEING, Partial, StablePrefix, begins_with
 
 words = st.sampled_from(["hotels", "Hotels", "in", "in,", "Reykjavík", "rake", "a", "the", "-", "…"])
 hypotheses = st.lists(st.lists(words, max_size=12).map(" ".join), max_size=12)
@@ -11,7 +11,11 @@ hypotheses = st.lists(st.lists(words, max_size=12).map(" ".join), max_size=12)
 
 def after(*texts: str) -> Partial:
     prefix = StablePrefix()
-    return [prefix.update(text) for text in texts][-1]
+    return [prefix.update(text, sure(text)) for text in texts][-1]
+
+
+def sure(text: str) -> list[float]:
+    return [1.0] * len(text.split())
 
 
 BEFORE = ("show me hotels in",) * AGREEING
@@ -31,9 +35,9 @@ def test_case_and_punctuation_are_no_disagreement() -> None:
 
 def test_what_the_model_is_not_sure_of_does_not_count() -> None:
     prefix = StablePrefix()
-    for confidence in (0.9, 0.9, 0.3, 0.9, 0.9):
-        assert prefix.update("show me hotels", confidence).stable == ""
-    assert prefix.update("show me hotels", 0.9).stable == "show me"
+    second_word = (0.9, 0.9, 0.3, 0.9, 0.9, 0.9)
+    stable = [prefix.update("show me hotels", [0.9, confidence, 0.9]).stable for confidence in second_word]
+    assert stable == ["", "", "show", "show", "show", "show me"]
 
 
 def test_one_hypothesis_that_errs_takes_nothing_back() -> None:
@@ -47,15 +51,23 @@ def test_the_rest_goes_on_after_what_stands_for_the_stable_words() -> None:
     assert after(*BEFORE, "show hotels in Rome today") == Partial("show me hotels", "in Rome today")
 
 
+def test_a_transcript_begins_with_words_but_for_their_case_and_punctuation() -> None:
+    assert begins_with("Show me, hotels", "show me hotels.")
+    assert begins_with("Show me", "")
+    assert not begins_with("Show me", "show me hotels")
+    assert not begins_with("Show me hotels", "show me hot")
+
+
 @given(hypotheses)
 def test_stable_words_are_never_taken_back(texts: list[str]) -> None:
     prefix = StablePrefix()
     before = ""
     for text in texts:
-        partial = prefix.update(text)
+        partial = prefix.update(text, sure(text))
         assert partial.stable == before or partial.stable.startswith(f"{before} " if before else "")
         assert partial.text.startswith(partial.stable)
         before = partial.stable
+        assert prefix.stable == before
 
 
 @given(st.lists(words, min_size=2))

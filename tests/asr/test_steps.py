@@ -309,6 +309,22 @@ def test_what_is_allowed_has_all_the_probability(bench: Bench, stepper: Stepper,
     assert float(probability) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_row_tells_how_likely_an_expected_token_is(bench: Bench, stepper: Stepper) -> None:
+    """After the mask, as for those that are chosen, in the midst of other rows."""
+    past, mask = stepper.begin(stepper.hear(bench.windows[0])), bench.rules.suppression.at_start
+    tokens = [*bench.prompt, 1396, 1182]
+    expected = [*tokens[1:], bench.checkpoint.tokenizer.eot]
+    choices = stepper.step(
+        [Row(past, token, i, mask, wants_logits=True, expected=expected[i]) for i, token in enumerate(tokens)]
+    )
+    stepper.release(past)
+    for token, choice in zip(expected[:-1], choices, strict=False):
+        assert choice.logits is not None
+        logprob = float((choice.logits + mask).log_softmax(dim=-1)[token])
+        assert choice.expected_logprob == pytest.approx(logprob, abs=ROUNDING)
+    assert choices[-1].expected_logprob < FORBIDDEN / 2
+
+
 def test_logits_come_only_where_they_are_wanted(bench: Bench, stepper: Stepper) -> None:
     past = stepper.begin(stepper.hear(bench.windows[0]))
     mask = bench.rules.suppression.at_start

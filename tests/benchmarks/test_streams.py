@@ -70,3 +70,18 @@ def test_interims_count_while_the_utterance_lasts() -> None:
     assert interims.first == pytest.approx([0.5, 0.6])
     assert interims.gaps == pytest.approx([0.5, 0.3])
     assert interims.taken_back == 1
+
+
+def test_a_final_takes_back_what_it_does_not_begin_with() -> None:
+    listened = Listened(recording())
+    listened.received = [
+        (1.5, results(0.9, 1.4, text="Show me")),
+        (3.6, results(0.9, 3.0, text="show, me hotels", is_final=True)),  # the same words
+        (4.5, results(3.9, 4.4, text="In")),
+        (5.6, results(3.9, 5.0, text="Inn", is_final=True)),
+        (7.5, results(6.9, 7.4, text="Oslo")),
+        (8.6, results(6.9, 8.0, text="", is_final=True)),
+    ]
+    interims = Interims()
+    interims.add(listened)
+    assert interims.taken_back == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr.stable import begins_with
 from server.live.protocol import Metadata, Results
 from tests.e2e.conftest import Server, StartServer
 from tests.e2e.listening import listening, recording, silence, spoken, text, titles
@@ -88,6 +89,8 @@ def test_words_appear_while_somebody_speaks_and_what_is_stable_stays(server: Ser
         assert interim["stable"].startswith(before)
         before = interim["stable"]
         assert "search" not in interim
+    assert before
+    assert begins_with(text(listener.finals[0]), before)
     last = listener.messages.index(listener.interims[-1])
     assert last < listener.messages.index(listener.finals[0])
 

@@ -1,0 +1,17 @@
+"""The arithmetic of a GPU on this processor."""
+
+import torch
+
+from asr.checkpoints import Checkpoint
+from asr.compute import GPU_FRAMES, Compute
+from asr.decoding import Rules
+from asr.encoding import Encoder
+from asr.static_steps import StaticSteps
+
+
+def as_on_a_gpu(checkpoint: Checkpoint) -> Compute:
+    """In batches, fixed shapes and memory that does not move, on this processor."""
+    encoder = Encoder(checkpoint.model.encoder, frames_at_once=GPU_FRAMES)
+    context = Rules.of(checkpoint).context
+    stepper = StaticSteps(checkpoint.model.decoder, encoder.silence, context=context, places=24)
+    return Compute(encoder, stepper, torch.get_num_threads(), torch.device("cpu"), 24, encode_at_once=16)

@@ -1,0 +1,75 @@
+"""A listener's conversation with the real parts, but for a recogniser that mishears while somebody speaks."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from starlette.testclient import TestClient
+
+from asr.pcm import Pcm
+from asr.stable import begins_with
+from server.live.conversation import Conversation
+from server.live.options import ListenOptions
+from server.live.protocol import ModelInfo, Results, ResultsMetadata, ServerMessage
+from server.live.recogniser import Heard, Recogniser
+from server.services import Services
+from vad.utterances import SAMPLE_RATE
+
+MISHEARD = "Please"
+MESSAGE_SECONDS = 0.1
+METADATA = ResultsMetadata(request_id="", model_info=ModelInfo(name="", version=""), model_uuid="")
+
+
+class Mishearing(Recogniser):
+    """Puts a word that nobody said before the first interims' words, and is sure of all."""
+
+    mishears = True
+
+    async def interim(self, samples: Pcm) -> Heard:
+        heard = await super().interim(samples)
+        text = f"{MISHEARD} {heard.transcript.text}" if self.mishears else heard.transcript.text
+        certainty = (1.0,) * len(text.split())
+        return replace(heard, transcript=replace(heard.transcript, text=text, word_confidences=certainty))
+
+
+async def converse(services: Services, recordings: list[Pcm]) -> list[Results]:
+    """Speak the recordings one after the other at their own pace; only in the first a word is misheard."""
+    results: list[Results] = []
+    options = ListenOptions(interim_results=True, endpointing=False)
+    recogniser = Mishearing(services, options)
+
+    async def send(message: ServerMessage) -> None:
+        if isinstance(message, Results):
+            results.append(message)
+
+    conversation = Conversation(options, recogniser, services.metrics, METADATA, send, wake=lambda: None)
+    delivering = asyncio.create_task(conversation.deliver())
+    for samples in recordings:
+        for piece in np.array_split(samples, round(len(samples) / SAMPLE_RATE / MESSAGE_SECONDS)):
+            await conversation.hear(piece)
+            await asyncio.sleep(MESSAGE_SECONDS)
+        await conversation.finalize()
+        recogniser.mishears = False
+    await conversation.finish()
+    await delivering
+    return results
+
+
+def said(results: Results) -> str:
+    return results.channel.alternatives[0].transcript
+
+
+def test_a_final_begins_with_what_was_stable_in_its_own_utterance(client: TestClient, sample_files: list[Path]) -> None:
+    """Even if nobody said it; the rest is what was said, and the next utterance knows nothing of it."""
+    recordings = [soundfile.read(path, dtype="int16")[0] for path in sample_files if "hotels" in path.name]
+    services: Services = client.app.state.services
+    results = client.portal.call(converse, services, recordings * 2)
+    first, second = (place for place, each in enumerate(results) if each.is_final)
+    stable = results[first - 1].stable
+    assert stable
+    assert begins_with(stable, MISHEARD)
+    assert begins_with(said(results[first]), stable)
+    assert begins_with(said(results[second]), results[second - 1].stable or "")
+    assert said(results[first]).removeprefix(f"{MISHEARD} ").casefold() == said(results[second]).casefold()
