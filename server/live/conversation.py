@@ -258,7 +258,7 @@ class Conversation:
 
 def _stream(options: ListenOptions) -> UtteranceStream:
     if options.endpointing is None:
-        return UtteranceStream(endpointing=False)
+        return UtteranceStream(EndpointerOptions(pause=PAUSE_SECONDS, ends_by_silence=False))
     least, most = options.hangover_bounds_ms
     return UtteranceStream(
         EndpointerOptions(

@@ -12,7 +12,7 @@ A client connects with a WebSocket to `/v1/listen?…`; `server.live.options` ha
 The server sends text messages, in JSON, each with a `type`; times are seconds from the first sample that was sent:
 
 - `Metadata`       first; and last, with the whole `duration`
-- `SpeechStarted`  somebody began to speak (where `vad_events=true`)
+- `SpeechStarted`  somebody began to speak (where `vad_events=true`); `timestamp` is where the utterance begins
 - `Results`        `is_final: false`: an interim, how the utterance reads so far (where `interim_results=true`). Its
                    transcript begins with `stable`, words that no later interim of the utterance takes back
                    (a final, which hears all of it, corrects them in 4% of queries).
@@ -23,6 +23,11 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
                    interims, too). `timings` tells where the time went.
 - `UtteranceEnd`   after a final, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
+
+With `endpointing=false` only `Finalize`, `CloseStream` and the longest length (30 s) end an utterance, and all that was
+sent belongs to it. The server still hears where speech pauses, and recognises and searches at once what was said by
+then: if nobody speaks on, that is the final, ready when `Finalize` comes. So send the audio as it is recorded, with at
+least the first 0.2 s of the silence in which you wait before you decide that the utterance is over.
 
 Finals come in the order in which they were said, and none is left out. Interims come only while the server has time
 for them and the client takes them.

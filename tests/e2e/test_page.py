@@ -51,6 +51,8 @@ def test_words_appear_while_they_are_said_and_then_the_right_results(
     server: Server, at: Open, toronto: Path, copenhagen: Path
 ) -> None:
     said = spoken(toronto, copenhagen)
+    ready = 'sayseek_speculative_finals_total{outcome="used"}'
+    before = server.metric(ready)
     with at(server.address, said) as visited:
         visited.see("#privacy")
         visited.tap()
@@ -65,6 +67,9 @@ def test_words_appear_while_they_are_said_and_then_the_right_results(
     kinds = ["interim" if told.get("is_final") is False else told["type"] for told in visited.told]
     assert kinds.index("interim") < kinds.index("Finalize")
     assert kinds.count("Finalize") == 2
+    assert server.metric(ready) == before + 2
+    timings = [told["timings"] for told in visited.told if told.get("is_final")]
+    assert all(timing["wait_ms"] < timing["encode_ms"] + timing["decode_ms"] for timing in timings)
     assert kinds[-2:] == ["CloseStream", "Metadata"]
     assert 0 < visited.audio_bytes < 0.7 * said.nbytes
     ours = (server.address, server.address.replace("http", "ws", 1))
