@@ -18,9 +18,11 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
                    (a final, which hears all of it, corrects them in 4% of queries).
                    `is_final: true`: a final. It covers `start` to `start + duration`; an empty transcript says that
                    nothing was said. `speech_final` tells that the speaker has come to an end: it is false only where
-                   an utterance was cut because it is too long, and more of it follows. `from_finalize` tells that
-                   it answers a `Finalize`. `search` has what was searched for and found (`search=interim`: with
-                   interims, too). `timings` tells where the time went.
+                   an utterance was cut because it is too long, and more of it follows, or (`cut_off: true`) because
+                   the server is going down while it is open: who has kept its audio sends it again over the next
+                   connection, and passes this over. `from_finalize` tells that it answers a `Finalize`.
+                   `search` has what was searched for and found (`search=interim`: with interims, too). `timings`
+                   tells where the time went.
 - `UtteranceEnd`   after a final, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
 
@@ -204,6 +206,7 @@ class Results(_Message):
     is_final: bool
     speech_final: bool
     from_finalize: bool = False
+    cut_off: bool | None = Field(default=None, description="The server is going down, and has not heard it all.")
     channel: Channel
     stable: str | None = Field(default=None, description="The beginning of an interim that will not be taken back.")
     search: Found | None = None
