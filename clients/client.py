@@ -181,6 +181,8 @@ class AsyncClient:
         search: bool | Literal["interim"] = True,
         endpointing: bool = True,
         hangover: float | None = None,
+        hangover_min: float | None = None,
+        hangover_max: float | None = None,
         utterance_end: float | None = None,
         reconnect: RetryOptions = RECONNECTIONS,
     ) -> Stream:
@@ -196,7 +198,9 @@ class AsyncClient:
 
         `sample_rate` from 8,000 to 48,000 Hz, one or two `channels`. With `interims` the words come while they are
         spoken; with `search="interim"` results do, too. The server finds where utterances end: after `hangover`
-        seconds of silence, by its own judgement where None; without `endpointing` call `finalize` for that.
+        seconds of silence, by its own judgement where None; a query that reads complete after as little as
+        `hangover_min`, one that breaks off after as much as `hangover_max`. Without `endpointing` call `finalize` for
+        that.
         `utterance_end`: seconds of silence after which `UtteranceEnd` comes. A connection that breaks is opened again
         as `reconnect` says; the first as the client's `retry`.
         """
@@ -211,6 +215,8 @@ class AsyncClient:
             search=search,
             endpointing=endpointing,
             hangover=hangover,
+            hangover_min=hangover_min,
+            hangover_max=hangover_max,
             utterance_end=utterance_end,
         )
         return Stream(

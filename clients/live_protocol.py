@@ -32,6 +32,8 @@ class StreamOptions:
     search: bool | Literal["interim"]
     endpointing: bool
     hangover: float | None
+    hangover_min: float | None
+    hangover_max: float | None
     utterance_end: float | None
 
     @property
@@ -56,6 +58,8 @@ class StreamOptions:
             "interim_results": _flag(self.interims),
             "search": self.search if isinstance(self.search, str) else _flag(self.search),
             "endpointing": _milliseconds(self.hangover) if self.endpointing else _flag(False),
+            "endpointing_min": _milliseconds(self.hangover_min),
+            "endpointing_max": _milliseconds(self.hangover_max),
             "utterance_end_ms": _milliseconds(self.utterance_end),
             "vad_events": _flag(True),  # they tell what must be kept
         }

@@ -48,6 +48,7 @@ class Results:
     speech_final: bool
     channel: _Channel
     from_finalize: bool = False
+    cut_off: bool = False
     stable: str = ""
     search: _Search = _Search()
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -63,6 +63,7 @@ class Stream:
         self._ssl = httpx.create_ssl_context() if address.startswith("wss") else None
         self._ledger = Ledger(options)
         self._said: ServerError | None = None
+        self._cut_off: Results | None = None
         self._alive_at = 0.0
         self._is_finished = False
         self._error: SayseekError | None = None
@@ -142,6 +143,8 @@ class Stream:
             await self._talk_on(socket)
         except SayseekError as error:
             self._error = error
+            if self._cut_off:
+                await self._tell(self._ledger.event(self._cut_off))
         finally:
             self._released.set()
             self._events.put_nowait(None)
@@ -188,7 +191,7 @@ class Stream:
     async def _talk(self, socket: ClientConnection) -> None:
         """Sends and receives until all is answered. Raises what ends the connection before."""
         self._ledger.begin()
-        self._said = None
+        self._said = self._cut_off = None
         self._alive_at = _now()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -257,6 +260,8 @@ class Stream:
             case Started():
                 if started := self._ledger.started(message):
                     await self._tell(started)
+            case Results(is_final=True, cut_off=True):
+                self._cut_off = message  # the next connection hears it whole
             case Results(is_final=True):
                 await self._tell(self._ledger.event(message))
                 self._ledger.answered(message)

@@ -49,7 +49,7 @@ class Metrics:
 
         self.utterances = Counter(
             "sayseek_utterances",
-            "Utterances of listeners, by what ended them: silence, finalize, close or longest.",
+            "Utterances of listeners, by what ended them: silence, finalize, close, longest or cut off.",
             ("ended_by",),
             registry=self.registry,
         )

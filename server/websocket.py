@@ -38,6 +38,15 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         else:
             self._abort_in(QUIET_SECONDS)
 
+    def send_receive_event_to_app(self) -> None:
+        """Stop reading when a second message waits, not at the first: each stop and start costs two system calls."""
+        if self.read_paused or not self.queue.empty():
+            super().send_receive_event_to_app()
+        else:
+            self.read_paused = True
+            super().send_receive_event_to_app()
+            self.read_paused = False
+
     def handle_parser_exception(self) -> None:
         """Tell the client why; then take what it still sends, for with that unread the system would drop the reason."""
         closed = self.conn.close_sent

@@ -35,6 +35,8 @@ class EndpointerOptions:
     onset_votes: int = 4
     """Frames of speech, among the last `onset_window`, that open an utterance."""
     onset_window: int = 6
+    ends_by_silence: bool = True
+    """If not, whoever sends has cut out the utterances and ends them by `flush`: all that comes belongs to them."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -63,7 +65,7 @@ class EndpointerOptions:
 
 @dataclass(frozen=True)
 class SpeechStarted:
-    """An utterance has begun at frame `start`; an `UtteranceEnded` with the same start will follow."""
+    """Somebody speaks: an utterance has begun at frame `start`; an `UtteranceEnded` with the same start will follow."""
 
     start: int
 
@@ -113,8 +115,9 @@ class Endpointer:
     """Turns the decisions about one stream's frames into utterances, which never overlap and come in order.
 
     Every utterance announced by `SpeechStarted` is ended by one `UtteranceEnded`; between them, every `SpeechPaused` is
-    followed by `SpeechResumed` or that end. Any run of speech as long
-    as both `shortest` and `onset_votes` frames lies within utterances, whole.
+    followed by `SpeechResumed` or that end. Any run of speech as long as both `shortest` and `onset_votes` frames lies
+    within utterances, whole. Unless they end by silence, every frame does, and one that is cut because it is the
+    longest may not have been announced: nobody spoke in it.
     Raises `ValueError` when `frame_seconds` is not positive, or `longest` is shorter than the onset's window.
     """
 
@@ -132,6 +135,7 @@ class Endpointer:
         self._shortest = max(options.onset_votes, _frames(options.shortest, frame_seconds))
         self._longest = _frames(options.longest, frame_seconds)
         self._onset_votes = options.onset_votes
+        self._ends_by_silence = options.ends_by_silence
         if self._longest < max(self._shortest, options.onset_window):
             raise ValueError(f"longest is {options.longest} s: an utterance needs room for the onset's window")
         self._window: deque[bool] = deque(maxlen=options.onset_window)
@@ -144,7 +148,7 @@ class Endpointer:
         """The first frame that an event still to come may reach back to; audio before it can be let go."""
         if self._utterance is not None:
             return self._reachable(self._utterance.start)
-        return max(self._previous_end, self._heard - len(self._window) - self._pre_roll)
+        return self._start(self._heard - len(self._window))
 
     def push(self, is_speech: bool) -> list[Event]:
         """Takes the decision about the next frame; gives what that settles, usually nothing."""
@@ -187,7 +191,7 @@ class Endpointer:
             return
         first = self._heard - len(self._window) + self._window.index(True)
         self._utterance = _Utterance(
-            start=max(self._previous_end, first - self._pre_roll),
+            start=self._start(first),
             last_speech=self._heard - 1,
             voiced=sum(self._window),
             needed=self._shortest,
@@ -218,17 +222,19 @@ class Endpointer:
 
     def _end_by_length(self) -> list[Event]:
         utterance = self._utterance
-        if utterance is None or not utterance.announced or self._heard - utterance.start < self._longest:
+        is_announced = utterance is not None and utterance.announced
+        start = self.open_from
+        if self._heard - start < self._longest or (self._ends_by_silence and not is_announced):
             return []
-        ended = UtteranceEnded(utterance.start, self._heard, "longest")
         self._previous_end = self._heard
-        # What follows belongs to speech already accepted: one more frame of it is enough to go on.
-        self._utterance = _Utterance(self._heard, utterance.last_speech, 0, needed=1, hangover=utterance.hangover)
-        return [ended]
+        if utterance:
+            # What follows belongs to speech already accepted: one more frame of it is enough to go on.
+            self._utterance = _Utterance(self._heard, utterance.last_speech, 0, needed=1, hangover=utterance.hangover)
+        return [UtteranceEnded(start, self._heard, "longest")]
 
     def _end_by_silence(self) -> list[Event]:
         utterance = self._utterance
-        if utterance is None or self._silence(utterance) < utterance.hangover:
+        if utterance is None or not self._ends_by_silence or self._silence(utterance) < utterance.hangover:
             return []
         return self._close("silence")
 
@@ -237,8 +243,13 @@ class Endpointer:
         self._window.clear()
         if utterance is None or not utterance.announced:
             return []
-        self._previous_end = min(self._heard, utterance.last_speech + 1 + self._post_roll)
+        end = utterance.last_speech + 1 + self._post_roll
+        self._previous_end = min(self._heard, end) if self._ends_by_silence else self._heard
         return [UtteranceEnded(utterance.start, self._previous_end, ended_by)]
+
+    def _start(self, first: int) -> int:
+        """Where an utterance begins whose first frame of speech is `first`."""
+        return max(self._previous_end, first - self._pre_roll) if self._ends_by_silence else self._previous_end
 
     def _silence(self, utterance: _Utterance) -> int:
         return self._heard - 1 - utterance.last_speech

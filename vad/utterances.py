@@ -32,12 +32,11 @@ class UtteranceStream:
     """Follows one stream of 16 bit mono sound at 16 kHz: what happens, with the utterance it happens to.
 
     It holds the audio of the open utterance, from its pre-roll on, and no more: never longer than `longest`.
-    Without `endpointing`, whoever sends has cut out the speech: all of it counts, and `flush` ends utterances.
     """
 
-    def __init__(self, options: EndpointerOptions = DEFAULT_OPTIONS, *, endpointing: bool = True) -> None:
+    def __init__(self, options: EndpointerOptions = DEFAULT_OPTIONS) -> None:
         self._cutter = FrameCutter(BYTES_PER_FRAME)
-        self._detector = VoiceDetector() if endpointing else None
+        self._detector = VoiceDetector()
         self._endpointer = Endpointer(options, FRAME_SECONDS)
         self._audio = HeldAudio()
 
@@ -75,7 +74,7 @@ class UtteranceStream:
     def _push(self, frames: Samples) -> Iterator[tuple[Event, Utterance]]:
         now = self._audio.end
         self._audio.append(frames.ravel())
-        for is_speech in self._detector.decide(frames) if self._detector else [True] * len(frames):
+        for is_speech in self._detector.decide(frames):
             now += FRAME_SAMPLES
             if events := self._endpointer.push(is_speech):
                 yield from self._with_audio(events, now)

@@ -1,11 +1,12 @@
 /**
  * One connection to v1/listen, kept up over dropped networks: speech in, words and results out.
  *
- * The protocol is described in server/live/protocol.py. Where the page finds the speech itself, every utterance is kept
- * until its final has come, and sent again over a new connection if the old one broke: none is lost, none answered
- * twice. Where the server finds it, what it had heard of an utterance is lost with the connection.
+ * The protocol is described in server/live/protocol.py. What has no final yet is kept, and sent again over a new
+ * connection if the old one broke: no utterance is lost, none answered twice. Where the page finds the speech itself,
+ * it keeps utterances; where the server does, it keeps all sound since the last final, but of silence only the end.
  */
 
+import { FRAME_SECONDS } from "./frames.js";
 import { fitsWebSocket, subprotocols } from "./key.js";
 import { Trouble } from "./trouble.js";
 
@@ -13,12 +14,15 @@ const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 8]; // then it is given up
 const BUSY_SECONDS = 2; // that a server which said so is given at least
 const KEEP_ALIVE_SECONDS = 5;
 const MOST_FRAMES = 3000; // a minute, which is kept for a server that does not answer
+const CONTEXT_SECONDS = 5; // kept of silence: the server may not have told yet that speech has begun in it
+// Of its frames so many are `sent`, after `released` others of this connection; `started` in it are not answered.
+const UNSENT = { sent: 0, released: 0, started: 0, isFinalized: false };
 
 export class Listener {
   #params;
   #on;
-  #keeps;
-  #utterances = []; // not answered: {frames, sent, isEnded, isFinalized}
+  #detects;
+  #utterances = []; // not answered; one without end where the server finds them: see #begin
   #socket = null;
   #isReady = false;
   #isFinishing = false;
@@ -35,7 +39,7 @@ export class Listener {
   constructor({ detects, limit }, on) {
     const endpointing = detects ? { endpointing: "false" } : { vad_events: "true" };
     this.#params = new URLSearchParams({ sample_rate: 16_000, interim_results: "true", limit, ...endpointing });
-    this.#keeps = detects;
+    this.#detects = detects;
     this.#on = on;
   }
 
@@ -58,6 +62,7 @@ export class Listener {
     const open = this.#open() ?? this.#begin();
     open.frames.push(frame);
     this.#transmit();
+    if (!this.#detects && !open.started) this.#release((open.released + open.sent) * FRAME_SECONDS - CONTEXT_SECONDS);
     this.#bound();
   }
 
@@ -70,7 +75,7 @@ export class Listener {
 
   /** There will be no more speech: end once all has been answered. */
   finish() {
-    if (this.#keeps) this.endUtterance();
+    if (this.#detects) this.endUtterance();
     this.#isFinishing = true;
     if (this.#isReady) this.#closeStream();
     else if (!this.#utterances.length) this.#end(null);
@@ -87,8 +92,17 @@ export class Listener {
   }
 
   #begin() {
-    this.#utterances.push({ frames: [], sent: 0, isEnded: false, isFinalized: false });
+    this.#utterances.push({ frames: [], isEnded: false, ...UNSENT });
     return this.#utterances.at(-1);
+  }
+
+  /** Where the server finds the speech: what lies before this time of the connection is not needed any more. */
+  #release(seconds) {
+    const [stream] = this.#utterances;
+    const count = Math.max(0, Math.min(stream.sent, Math.round(seconds / FRAME_SECONDS) - stream.released));
+    stream.frames.splice(0, count);
+    stream.sent -= count;
+    stream.released += count;
   }
 
   #transmit() {
@@ -99,7 +113,6 @@ export class Listener {
       if (utterance.isEnded && !utterance.isFinalized) this.#say("Finalize");
       utterance.isFinalized = utterance.isEnded;
     }
-    if (!this.#keeps) this.#utterances = [];
   }
 
   /** Give up where a server does not answer. */
@@ -123,11 +136,22 @@ export class Listener {
       this.#error = message.error;
       if (this.#isReady) this.#on.failed(message.error.message);
     }
+    if (message.cut_off) return; // the server is going down: the next connection hears it whole
     if (message.type === "Results") {
-      if (message.from_finalize) this.#utterances.shift();
+      if (message.is_final) this.#answered(message);
       this.#on.results(message);
     }
-    if (message.type === "SpeechStarted") this.#on.speech();
+    if (message.type === "SpeechStarted") {
+      this.#utterances[0].started++;
+      this.#on.speech();
+    }
+  }
+
+  #answered({ from_finalize, start, duration }) {
+    if (from_finalize) this.#utterances.shift();
+    if (this.#detects) return;
+    this.#utterances[0].started--;
+    this.#release(start + duration);
   }
 
   #begun() {
@@ -142,7 +166,7 @@ export class Listener {
   #closed(code) {
     clearInterval(this.#keepAlive);
     this.#isReady = false;
-    for (const utterance of this.#utterances) Object.assign(utterance, { sent: 0, isFinalized: false });
+    for (const utterance of this.#utterances) Object.assign(utterance, UNSENT);
     if (code === 1000 || (this.#isFinishing && !this.#utterances.length)) this.#end(null);
     else if (code === 1008) this.#end(this.#refusal());
     else this.#retry(code === 1013 ? "busy" : navigator.onLine ? "gone" : "offline");

@@ -34,7 +34,7 @@ from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 NAMES_OF_RESULTS = 3  # that a complete query may end with
 PAUSE_SECONDS = 0.12  # after which it is worth to recognise what was said: closures within words are shorter
 
-EndedBy = Literal["silence", "finalize", "close", "longest"]
+EndedBy = Literal["silence", "finalize", "close", "longest", "cut off"]
 Recognition = asyncio.Task[Heard]
 
 
@@ -104,11 +104,14 @@ class Conversation:
             now = self._position / SAMPLE_RATE
             await self._end(Utterance(now, now, heard.samples[:0]), "finalize")
 
-    async def finish(self) -> None:
-        """There will be no more audio: see to it that `deliver` ends when all that is due is delivered."""
+    async def finish(self, *, cut_off: bool = False) -> None:
+        """There will be no more audio: see to it that `deliver` ends when all that is due is delivered.
+
+        `cut_off`: there would be more, but the server is going down.
+        """
         ended, heard = self._stream.flush()
         if ended or (self._options.endpointing is None and len(heard.samples)):
-            await self._end(heard, "close")
+            await self._end(heard, "cut off" if cut_off else "close")
         await self._due.put(None)
 
     def close(self) -> None:
@@ -199,8 +202,8 @@ class Conversation:
         self.utterances += 1
         self._is_open = False
         self._quiet_since, self._speech_end = self._speech_end or utterance.end, None
-        is_cut = ended_by == "longest"
-        spoken = Spoken(utterance.start, utterance.end, self._quiet_since, utterance.samples, is_cut)
+        is_cut, cut_off = ended_by == "longest", ended_by == "cut off"
+        spoken = Spoken(utterance.start, utterance.end, self._quiet_since, utterance.samples, is_cut, cut_off)
         await self._put(Due(spoken, recognition, ended_by == "finalize"))
 
     async def _put(self, due: Due | UtteranceEnd) -> None:
@@ -258,7 +261,7 @@ class Conversation:
 
 def _stream(options: ListenOptions) -> UtteranceStream:
     if options.endpointing is None:
-        return UtteranceStream(endpointing=False)
+        return UtteranceStream(EndpointerOptions(pause=PAUSE_SECONDS, ends_by_silence=False))
     least, most = options.hangover_bounds_ms
     return UtteranceStream(
         EndpointerOptions(

@@ -12,7 +12,7 @@ A client connects with a WebSocket to `/v1/listen?…`; `server.live.options` ha
 The server sends text messages, in JSON, each with a `type`; times are seconds from the first sample that was sent:
 
 - `Metadata`       first; and last, with the whole `duration`
-- `SpeechStarted`  somebody began to speak (where `vad_events=true`)
+- `SpeechStarted`  somebody began to speak (where `vad_events=true`); `timestamp` is where the utterance begins
 - `Results`        `is_final: false`: an interim, how the utterance reads so far (where `interim_results=true`). Its
                    transcript begins with `stable`, words that nothing which follows takes back: later interims
                    begin with the very same, the final with the same words, whose case and punctuation may
@@ -20,11 +20,18 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
                    all, which an `Error` before its empty final says, do they come to nothing.
                    `is_final: true`: a final. It covers `start` to `start + duration`; an empty transcript says that
                    nothing was said. `speech_final` tells that the speaker has come to an end: it is false only where
-                   an utterance was cut because it is too long, and more of it follows. `from_finalize` tells that
-                   it answers a `Finalize`. `search` has what was searched for and found (`search=interim`: with
-                   interims, too). `timings` tells where the time went.
+                   an utterance was cut because it is too long, and more of it follows, or (`cut_off: true`) because
+                   the server is going down while it is open: who has kept its audio sends it again over the next
+                   connection, and passes this over. `from_finalize` tells that it answers a `Finalize`.
+                   `search` has what was searched for and found (`search=interim`: with interims, too). `timings`
+                   tells where the time went.
 - `UtteranceEnd`   after a final, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
+
+With `endpointing=false` only `Finalize`, `CloseStream` and the longest length (30 s) end an utterance, and all that was
+sent belongs to it. The server still hears where speech pauses, and recognises and searches at once what was said by
+then: if nobody speaks on, that is the final, ready when `Finalize` comes. So send the audio as it is recorded, with at
+least the first 0.2 s of the silence in which you wait before you decide that the utterance is over.
 
 Finals come in the order in which they were said, and none is left out. Interims come only while the server has time
 for them and the client takes them.
@@ -201,6 +208,7 @@ class Results(_Message):
     is_final: bool
     speech_final: bool
     from_finalize: bool = False
+    cut_off: bool | None = Field(default=None, description="The server is going down, and has not heard it all.")
     channel: Channel
     stable: str | None = Field(default=None, description="The beginning of an interim that will not be taken back.")
     search: Found | None = None

@@ -100,7 +100,7 @@ class Session:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._conversation.deliver())
             code = await self._listen()
-            await self._conversation.finish()
+            await self._conversation.finish(cut_off=code == CloseCode.GOING_DOWN)
         if code == CloseCode.SILENT:
             await self._send(Error.of(error_body(SILENT)))
         await self._send(self._metadata())

@@ -9,7 +9,8 @@ from asr.pcm import Pcm
 class Spoken:
     """Where it lies in its stream, in seconds, and its samples at 16 kHz.
 
-    Its last word ends at about `speech_end`. One that `is_cut` is too long, and goes on in the next.
+    Its last word ends at about `speech_end`. One that `is_cut` is too long, and goes on in the next; one that is
+    `cut_off` might have gone on, but the server is going down.
     """
 
     start: float
@@ -17,3 +18,4 @@ class Spoken:
     speech_end: float
     samples: Pcm
     is_cut: bool = False
+    cut_off: bool = False

@@ -53,6 +53,21 @@ def test_speech_passes_while_it_is_spoken(conversation: bytes) -> None:
     assert max(ends) < 1.2  # seconds from the first sample of a piece to when it passes
 
 
+def test_the_post_roll_passes_as_it_is_heard_and_the_end_adds_nothing(conversation: bytes) -> None:
+    """So that the server hears that speech has paused, before it is told that the utterance is over."""
+    gate = SpeechGate()
+    passed = [
+        (at + BLOCK, speech)
+        for at in range(0, len(conversation), BLOCK)
+        for speech in gate.push(conversation[at : at + BLOCK])
+    ]
+    last = next(at for at, (_, speech) in enumerate(passed) if speech.is_last)
+    assert passed[last][1].audio == b""
+    waited = [heard - 2 * RATE * speech.start - len(speech.audio) for heard, speech in passed[last - 10 : last]]
+    assert waited == pytest.approx([0] * 10, abs=1)
+    assert passed[last][0] - passed[last - 1][0] == round((0.64 - 0.3) * 2 * RATE)
+
+
 def test_the_size_of_the_blocks_changes_nothing(conversation: bytes) -> None:
     whole = b"".join(speech.audio for speech in through(conversation))
     assert b"".join(speech.audio for speech in through(conversation, 99_999)) == whole

@@ -105,6 +105,8 @@ def test_options_and_key_reach_the_server() -> None:
                 interims=False,
                 search="interim",
                 hangover=0.4,
+                hangover_min=0.3,
+                hangover_max=0.8,
                 utterance_end=1.5,
             )
             assert await listened(stream, said(b"")) == []
@@ -121,6 +123,8 @@ def test_options_and_key_reach_the_server() -> None:
             "interim_results": "false",
             "search": "interim",
             "endpointing": "400",
+            "endpointing_min": "300",
+            "endpointing_max": "800",
             "utterance_end_ms": "1500",
             "vad_events": "true",
         }

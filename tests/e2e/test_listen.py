@@ -159,6 +159,40 @@ def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speec
     assert server.metric(vain) > before[1]
 
 
+def test_who_says_when_the_utterance_is_over_finds_its_final_ready_too(
+    server: Server, toronto: Path, copenhagen: Path
+) -> None:
+    """The edge's hangover is time enough. What is said after a pause counts, and what breaks off at Finalize, too."""
+    used, vain = (f'sayseek_speculative_finals_total{{outcome="{outcome}"}}' for outcome in ("used", "vain"))
+    before = server.metric(used), server.metric(vain)
+    trimmed = [np.trim_zeros(recording(path)).tobytes() for path in (toronto, copenhagen)]
+    with listening(server, endpointing="false", vad_events="true", utterance_end_ms=2000) as listener:
+        listener.send(trimmed[0])
+        listener.tell("Finalize")
+        plain = listener.next("Results")
+        assert server.metric(used) == before[0]
+        listener.speak(trimmed[0] + silence(0.64).tobytes())
+        listener.tell("Finalize")
+        ready = listener.next("Results")
+        assert server.metric(used) == before[0] + 1
+        listener.speak(trimmed[0] + silence(0.64).tobytes() + trimmed[1] + silence(0.64).tobytes())
+        listener.tell("Finalize")
+        both = listener.next("Results")
+        assert server.metric(vain) > before[1]
+        listener.send(silence(2).tobytes())
+        assert listener.close_stream() == 1000
+    assert text(ready) == text(plain)
+    assert titles(ready)[0] == "Toronto"
+    assert ready["timings"]["wait_ms"] < 0.2 * (ready["timings"]["encode_ms"] + ready["timings"]["decode_ms"])
+    assert ready["duration"] == pytest.approx(len(trimmed[0]) / 32_000 + 0.64, abs=0.05)
+    assert "Toronto" in text(both)
+    assert "Copenhagen" in text(both)
+    kinds = [message["type"] for message in listener.messages if message["type"] != "Metadata"]
+    assert kinds == ["SpeechStarted", "Results"] * 3 + ["UtteranceEnd", "Results"]
+    assert [final["from_finalize"] for final in listener.finals] == [True, True, True, False]
+    assert text(listener.finals[-1]) == ""
+
+
 def test_a_query_that_reads_complete_is_answered_before_the_hangover_has_passed(server: Server, toronto: Path) -> None:
     """No more audio comes than 0.7 s of silence, where two seconds end what may go on."""
     whole = np.trim_zeros(recording(toronto))

@@ -62,6 +62,8 @@ def test_an_event_a_line(server: Server, sample_files: list[Path]) -> None:
 def test_only_speech_is_sent_where_the_client_finds_it(
     server: Server, sample_files: list[Path], conversation: Path
 ) -> None:
+    ready = 'sayseek_speculative_finals_total{outcome="used"}'
+    before = server.metric(ready)
     done = sayseek("listen", "--json", "--endpointing", "client", "--server", server.address, "--file", conversation)
     assert done.returncode == 0, done.stderr
     *events, sent = [json.loads(line) for line in done.stdout.splitlines()]
@@ -70,6 +72,7 @@ def test_only_speech_is_sent_where_the_client_finds_it(
         city_of(sample_files[0]),
         city_of(sample_files[-2]),
     ]
+    assert server.metric(ready) == before + 2
     assert 4 <= finals[0]["start"] < 4.8
     assert finals[1]["start"] > finals[0]["end"] + 3
     assert sent["type"] == "Sent"

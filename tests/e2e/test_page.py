@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.e2e.browsing import DESKTOP, PHONE, Visit, browser, silence, spoken, sync_api, visit
 from tests.e2e.conftest import Server, StartServer
-from tests.e2e.listening import listening
+from tests.e2e.listening import listening, recording
 
 Open = Callable[..., "contextmanager[Visit]"]
 
@@ -51,6 +52,8 @@ def test_words_appear_while_they_are_said_and_then_the_right_results(
     server: Server, at: Open, toronto: Path, copenhagen: Path
 ) -> None:
     said = spoken(toronto, copenhagen)
+    ready = 'sayseek_speculative_finals_total{outcome="used"}'
+    before = server.metric(ready)
     with at(server.address, said) as visited:
         visited.see("#privacy")
         visited.tap()
@@ -65,6 +68,9 @@ def test_words_appear_while_they_are_said_and_then_the_right_results(
     kinds = ["interim" if told.get("is_final") is False else told["type"] for told in visited.told]
     assert kinds.index("interim") < kinds.index("Finalize")
     assert kinds.count("Finalize") == 2
+    assert server.metric(ready) == before + 2
+    timings = [told["timings"] for told in visited.told if told.get("is_final")]
+    assert all(timing["wait_ms"] < timing["encode_ms"] + timing["decode_ms"] for timing in timings)
     assert kinds[-2:] == ["CloseStream", "Metadata"]
     assert 0 < visited.audio_bytes < 0.7 * said.nbytes
     ours = (server.address, server.address.replace("http", "ws", 1))
@@ -190,3 +196,27 @@ def test_what_is_said_while_the_server_is_gone_is_answered_when_it_is_back(
         visited.see("#status", "The server is gone. Trying again")
         with start_server(first.folder, model="tiny.en", port=first.address.rsplit(":", 1)[1]):
             visited.see("#results li:first-child h3", "Toronto")
+
+
+@pytest.mark.parametrize("detects", [True, False])
+def test_an_utterance_is_heard_whole_though_the_server_goes_down_within_it(
+    start_server: StartServer, at: Open, toronto: Path, copenhagen: Path, detects: bool
+) -> None:
+    parts = [np.trim_zeros(recording(path)) for path in (toronto, copenhagen, toronto)]
+    said = np.concatenate((silence(1.5), *parts, silence(30)))
+    with start_server(model="tiny.en") as first, at(first.address, said) as visited:
+        if not detects:
+            visited.page.route("**/libfvad.wasm", lambda route: route.fulfill(status=404))
+            visited.page.reload()
+        visited.tap()
+        visited.see("#open", "offee")
+        first.stop()
+        with start_server(first.folder, model="tiny.en", port=first.address.rsplit(":", 1)[1]):
+            visited.see("#results li:first-child h3")
+            whole = visited.page.locator("#words").inner_text()
+            seen = visited.page.evaluate("window.seen")
+    finals = [told for told in visited.told if told.get("is_final")]
+    assert [final.get("cut_off", False) for final in finals] == [True, False]
+    assert all(moment["words"] == whole for moment in seen if moment["results"])
+    assert whole.count("Toronto") == 2
+    assert "Copenhagen" in whole

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from clients.answers import VoiceSearchAnswer
 from clients.client import AsyncClient, Client
 from clients.errors import NotAuthorized
 from clients.events import Event, Final, Interim, Interruption, SpeechStarted
+from clients.retries import RetryOptions
 from clients.stream import Stream
 from clients.utterances import as_flac, utterances
 from tests.e2e.conftest import Server, StartServer
@@ -43,12 +45,13 @@ async def at_once(stream: Stream, audio: bytes) -> None:
     await stream.finish()
 
 
-async def at_its_own_pace(stream: Stream, audio: bytes) -> None:
+async def at_its_own_pace(stream: Stream, audio: bytes, *, finishes: bool = True) -> None:
     began = time.monotonic()
     for at in range(0, len(audio), BLOCK):
         await asyncio.sleep(began + at / BYTES_PER_SECOND - time.monotonic())
         await stream.send(audio[at : at + BLOCK])
-    await stream.finish()
+    if finishes:
+        await stream.finish()
 
 
 Speak = Callable[[Stream, bytes], Coroutine[Any, Any, None]]
@@ -138,6 +141,51 @@ def test_a_client_that_says_where_utterances_end(server: Server, sample_files: l
     assert [final.start for final in heard] == pytest.approx([10.0, 100.0], abs=0.3)
     assert heard[0].text == heard[1].text
     assert city_of(sample_files[0]) in folded(heard[0].results[0].title)
+
+
+@pytest.mark.parametrize("endpointing", [True, False])
+def test_an_utterance_comes_once_and_whole_though_the_server_goes_down_within_it(
+    start_server: StartServer, sample_files: list[Path], endpointing: bool
+) -> None:
+    """It answers what it has, for who will not come again; the client waits for the answer of the next server."""
+    parts = [np.trim_zeros(recording(file)) for file in (sample_files[0], sample_files[-2], sample_files[0])]
+    audio = np.concatenate((silence(1), *parts, silence(1.5))).tobytes()
+    servers = ExitStack()
+    first = servers.enter_context(start_server(model="tiny.en"))
+
+    def restart() -> None:
+        assert first.stop() == 0
+        port = first.address.rsplit(":", 1)[1]
+        servers.enter_context(start_server(first.folder, model="tiny.en", port=port))
+
+    async def speak(stream: Stream) -> None:
+        await at_its_own_pace(stream, audio, finishes=endpointing)
+        if not endpointing:
+            await stream.finalize()
+            await stream.finish()
+
+    async def listened() -> list[Event]:
+        events: list[Event] = []
+        async with (
+            AsyncClient(first.address) as client,
+            client.stream(endpointing=endpointing, reconnect=RetryOptions(retries=100, longest_wait=120)) as stream,
+            asyncio.TaskGroup() as tasks,
+        ):
+            tasks.create_task(speak(stream))
+            async for event in stream:
+                if isinstance(event, Interim) and not any(isinstance(before, Interim) for before in events):
+                    tasks.create_task(asyncio.to_thread(restart))
+                events.append(event)
+        return events
+
+    with servers:
+        events = asyncio.run(listened())
+    (final,) = finals(events)
+    assert any(isinstance(event, Interruption) for event in events)
+    assert final.speech_final
+    assert final.from_finalize is not endpointing
+    assert [folded(final.text).count(city_of(file)) for file in (sample_files[0], sample_files[-2])] == [2, 1]
+    assert sum(isinstance(event, SpeechStarted) for event in events) == 1
 
 
 def test_a_wrong_key_is_told(start_server: StartServer) -> None:

@@ -115,6 +115,17 @@ def test_flush_ends_the_open_utterance_and_the_stream_may_go_on() -> None:
     assert pushed(endpointer, speech(5)) == [SpeechStarted(12)]
 
 
+def test_where_silence_ends_nothing_all_frames_belong_to_the_utterance() -> None:
+    endpointer = Endpointer(replace(SHORT, ends_by_silence=False, longest=2.0), FRAME_SECONDS)
+    assert pushed(endpointer, silence(20) + speech(10) + silence(4)) == [SpeechStarted(0), SpeechPaused(0, 30)]
+    assert endpointer.expect("complete") == []
+    assert pushed(endpointer, silence(30) + speech(1)) == [SpeechResumed(0)]
+    assert pushed(endpointer, silence(4)) == [SpeechPaused(0, 65)]
+    assert endpointer.flush() == [UtteranceEnded(0, 69, "flush")]
+    assert pushed(endpointer, silence(250)) == [UtteranceEnded(69, 169, "longest"), UtteranceEnded(169, 269, "longest")]
+    assert endpointer.open_from == 269
+
+
 def test_a_pause_is_told_of_before_the_hangover_is_over_and_so_is_its_end() -> None:
     endpointer = Endpointer(SHORT, FRAME_SECONDS)
     assert pushed(endpointer, speech(10) + silence(3)) == [SpeechStarted(0)]

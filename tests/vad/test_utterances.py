@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from vad.endpointer import EndpointerOptions, Event, SpeechPaused, SpeechResumed, SpeechStarted, UtteranceEnded
 from vad.utterances import SAMPLE_RATE, Samples, Utterance, UtteranceCutter, UtteranceStream, pcm16
+
+LETTERS = {SpeechStarted: "S", SpeechPaused: "P", SpeechResumed: "R", UtteranceEnded: "E"}
 
 
 @pytest.fixture(scope="module")
@@ -127,29 +130,44 @@ def test_flush_ends_an_announced_utterance_and_what_follows_does_not_reach_back(
     assert streamed(conversation[3 * SAMPLE_RATE :], stream)[0][1].start >= 3.0
 
 
-def test_without_endpointing_all_that_comes_is_one_utterance_until_the_sender_ends_it() -> None:
-    stream = UtteranceStream(endpointing=False)
-    quiet = np.zeros(5 * SAMPLE_RATE, np.int16)
-    assert [type(event) for event, _ in streamed(quiet, stream)] == [SpeechStarted]
+ALL = EndpointerOptions(ends_by_silence=False)
+
+
+def test_who_ends_utterances_by_flush_gets_all_that_came_with_the_pauses_in_it(conversation: Samples) -> None:
+    stream = UtteranceStream(ALL)
+    heard = streamed(conversation, stream)
+    assert "".join(LETTERS[type(event)] for event, _ in heard).removesuffix("P").count("PR") >= 2
+    assert isinstance(heard[0][0], SpeechStarted)
+    assert isinstance(heard[-1][0], SpeechPaused)
+    assert all(utterance.start == 0 for _, utterance in heard)
+    assert stream.expect("complete") == []
     ended, utterance = stream.flush()
     assert ended is not None
-    assert (utterance.start, utterance.end, len(utterance.samples)) == (0.0, 5.0, len(quiet))
-    assert streamed(quiet[:3200], stream) == []
-    ended, utterance = stream.flush()
-    assert (ended, utterance.start, utterance.end) == (None, 5.0, 5.2)
+    np.testing.assert_array_equal(utterance.samples, conversation[: len(conversation) // 320 * 320])
+    again, nothing = stream.flush()
+    assert (again, len(nothing.samples)) == (None, 0)
 
 
-def test_without_endpointing_the_longest_utterance_is_cut_and_no_sample_lost() -> None:
-    stream = UtteranceStream(EndpointerOptions(longest=2.0), endpointing=False)
-    samples = np.arange(5 * SAMPLE_RATE).astype(np.int16)
-    ended = [utterance for event, utterance in streamed(samples, stream) if isinstance(event, UtteranceEnded)]
-    parts = [utterance.samples for utterance in (*ended, stream.flush()[1])]
+def test_of_what_is_not_speech_nothing_is_lost_to_who_ends_utterances_by_flush() -> None:
+    stream = UtteranceStream(replace(ALL, longest=2.0))
+    samples = np.arange(5 * SAMPLE_RATE).astype(np.int16) % 7
+    heard = streamed(samples, stream)
+    assert [type(event) for event, _ in heard] == 2 * [UtteranceEnded]
+    parts = [utterance.samples for utterance in (*(utterance for _, utterance in heard), stream.flush()[1])]
     assert [len(part) / SAMPLE_RATE for part in parts] == [2.0, 2.0, 1.0]
     np.testing.assert_array_equal(np.concatenate(parts), samples)
 
 
+def test_the_longest_utterance_is_cut_also_for_who_ends_them_by_flush(conversation: Samples) -> None:
+    stream = UtteranceStream(replace(ALL, longest=2.0))
+    ended = [utterance for event, utterance in streamed(conversation, stream) if isinstance(event, UtteranceEnded)]
+    parts = [utterance.samples for utterance in (*ended, stream.flush()[1])]
+    assert {len(part) for part in parts[:-1]} == {2 * SAMPLE_RATE}
+    np.testing.assert_array_equal(np.concatenate(parts), conversation[: len(conversation) // 320 * 320])
+
+
 def test_a_sender_without_end_needs_little_memory() -> None:
-    stream = UtteranceStream(EndpointerOptions(longest=5.0), endpointing=False)
+    stream = UtteranceStream(replace(ALL, longest=5.0))
     second = np.zeros(SAMPLE_RATE, np.int16).tobytes()
     tracemalloc.start()
     try:
