@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE, Samples
 from asr.features import WINDOW_SAMPLES, WINDOW_SECONDS
-from vad.detector import FRAME_SECONDS
+from vad.frames import FRAME_SECONDS
 
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 WINDOW_FRAMES = round(WINDOW_SECONDS / FRAME_SECONDS)

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from vad.detector import FRAME_SECONDS
 from vad.endpointer import Completeness, Endpointer, EndpointerOptions, Event, UtteranceEnded
-from vad.frames import FrameCutter
+from vad.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, FrameCutter
 from vad.held_audio import HeldAudio, Samples
-from vad.voice import FRAME_SAMPLES, SAMPLE_RATE, VoiceDetector
+from vad.voice import VoiceDetector
 
 __all__ = ["DEFAULT_OPTIONS", "SAMPLE_RATE", "Samples", "Utterance", "UtteranceCutter", "UtteranceStream", "pcm16"]
 

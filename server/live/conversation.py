@@ -19,7 +19,6 @@ from server.live.protocol import SpeechStarted as SpeechStartedMessage
 from server.live.recogniser import Heard, Recogniser
 from server.live.spoken import Spoken
 from server.metrics import Metrics
-from vad.detector import FRAME_SECONDS
 from vad.endpointer import (
     Completeness,
     EndpointerOptions,
@@ -29,6 +28,7 @@ from vad.endpointer import (
     SpeechStarted,
     UtteranceEnded,
 )
+from vad.frames import FRAME_SECONDS
 from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 
 NAMES_OF_RESULTS = 3  # that a complete query may end with

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.streams import Interims, Listened, Recording, found, thinned
-from vad.voice import SAMPLE_RATE
+from vad.frames import SAMPLE_RATE
 
 UTTERANCES = [(1.0, 3.0), (4.0, 5.0), (7.0, 8.0)]
 
