@@ -23,11 +23,15 @@ BRANCH_SLACK = 8  # tokens that an alternative may be longer than the best readi
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """`language` is an ISO 639-1 code, or None: found among `languages`. `alternatives`: other readings wanted."""
+    """`language` is an ISO 639-1 code, or None: found among `languages`. `alternatives`: other readings wanted.
+
+    `ending` asks how likely the text is to end where it does.
+    """
 
     language: str | None = None
     languages: tuple[str, ...] = ("en",)
     alternatives: int = 0
+    ending: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class DecodedWindow:
     """What was heard in one window: the greedy reading, then alternatives, the likeliest first.
 
     `no_speech_probability` is what the model gives its no-speech token where the transcript starts; `complete` says
-    whether the model came to an end by itself. `encode_seconds` and `decode_seconds` say where the time went.
+    whether the model came to an end by itself, `ending` how likely it found that after the last word, with a full stop
+    or without (0 where nobody asked). `encode_seconds` and `decode_seconds` say where the time went.
     """
 
     best: Reading
@@ -56,6 +61,7 @@ class DecodedWindow:
     language: str
     no_speech_probability: float
     complete: bool = True
+    ending: float = 0.0
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
 
@@ -117,6 +123,7 @@ class WindowDecoding:
         self._prompt_read = 0
         self._greedy = TokenSequence(stepper.begin(audio))
         self._branches: list[TokenSequence] = []
+        self._ending = 0.0
 
     @property
     def finished(self) -> bool:
@@ -147,6 +154,7 @@ class WindowDecoding:
             language=self._language or self._options.languages[0],
             no_speech_probability=self._no_speech_probability,
             complete=self._greedy.finished,
+            ending=self._ending,
         )
 
     def close(self) -> None:
@@ -206,12 +214,20 @@ class WindowDecoding:
     def _last_row(self, sequence: TokenSequence) -> Row:
         assert sequence.past is not None
         position = len(self._prompt) + len(sequence.tokens) - 1
-        return Row(sequence.past, sequence.tokens[-1], position, mask=self._rules.suppression.later)
+        wants_logits = self._options.ending and sequence is self._greedy
+        return Row(sequence.past, sequence.tokens[-1], position, self._rules.suppression.later, wants_logits)
 
     def _go_on(self, sequence: TokenSequence, choice: Choice) -> None:
         if sequence is self._greedy:
             self._branch(choice)
+            self._note_ending(choice)
         sequence.append(choice.token, choice.logprob, eot=self._rules.tokenizer.eot)
+
+    def _note_ending(self, choice: Choice) -> None:
+        """Where the text may end now: how likely that was found after its last word. A full stop is no word."""
+        ends = self._rules.tokenizer.ends
+        if choice.logits is not None and choice.token in ends and self._greedy.tokens[-1] not in ends:
+            self._ending = float(choice.logits.softmax(dim=-1)[list(ends)].sum())
 
     def _branch(self, choice: Choice) -> None:
         """Follow the second choice too, if the model hesitates here more than where others branched."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import tokenizers
 
@@ -10,6 +11,7 @@ from asr.errors import CheckpointError, UnknownLanguage
 from asr.model import ModelDimensions
 
 N_TIMESTAMPS = 1501  # from 0 to 30 s, in steps of 20 ms
+END_MARKS = ".?!。？！؟।"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class Tokenizer:
     @property
     def timestamp_begin(self) -> int:
         return self.translate + 6
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """What a finished text goes on with after its last word: its end, or one of the marks before it."""
+        marks = [self.bpe.encode(mark, add_special_tokens=False).ids for mark in END_MARKS]
+        return (self.eot, *(ids[0] for ids in marks if len(ids) == 1))
 
     @property
     def steering(self) -> tuple[int, ...]:

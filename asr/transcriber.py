@@ -108,6 +108,7 @@ class Transcriber:
             alternatives=_distinct(alternatives, besides=text),
             quality=prepared.quality,
             timings=_timings(prepared, clip),
+            ending=heard[-1].ending,
         )
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:

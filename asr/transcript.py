@@ -55,7 +55,8 @@ class Timings:
 class Transcript:
     """What was heard in a clip: empty text and confidence 0 where there was no speech.
 
-    `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds.
+    `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds. `ending` is how likely
+    the model found it that the text ends where it does, from 0 to 1: 0 where it was not asked.
     """
 
     text: str
@@ -65,3 +66,4 @@ class Transcript:
     alternatives: tuple[Hypothesis, ...]
     quality: Quality
     timings: Timings
+    ending: float = 0.0

@@ -22,12 +22,13 @@ import typer
 
 from benchmarks.report import percentile, table
 from server.scoring import Span, endpointing
-from vad.endpointer import Completeness, EndpointerOptions, Event, SpeechPaused, UtteranceEnded
+from vad.endpointer import EndpointerOptions, Event, SpeechPaused, UtteranceEnded
 from vad.frames import FRAME_SECONDS, SAMPLE_RATE
 from vad.utterances import Samples, UtteranceStream
 
 ANSWER_SECONDS = 0.12  # from the pause's announcement to the recogniser's word
 WITHIN_SECONDS = 0.25  # a pause further before the utterance's end than this lies within it
+COMPLETE_SECONDS, OPEN_SECONDS = 0.3, 0.8  # of silence, where the recogniser finds the query so
 SHARES = ("recall", "precision", "split", "merged")
 
 
@@ -41,16 +42,16 @@ class Found:
 
 
 class Recogniser:
-    """Says of a pause whether the query is complete; right in `share` of the cases."""
+    """Says how long a pause is to be, by whether the query is complete; right in `share` of the cases."""
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._random = random.Random(1)
 
-    def completeness(self, at: float, utterances: Sequence[Span]) -> Completeness:
+    def hangover(self, at: float, utterances: Sequence[Span]) -> float:
         complete = not any(start < at < end - WITHIN_SECONDS for start, end in utterances)
         right = self._random.random() < self._share
-        return "complete" if complete == right else "open"
+        return COMPLETE_SECONDS if complete == right else OPEN_SECONDS
 
 
 def main(manifest: Path, hangover: float = 0.5, right: Annotated[float | None, typer.Option()] = None) -> None:
@@ -81,7 +82,7 @@ def follow(
         for event in heard:
             asked = (now + ANSWER_SECONDS, event.end * FRAME_SECONDS) if isinstance(event, SpeechPaused) else None
         if recogniser and asked and now >= asked[0]:
-            heard += [event for event, _ in stream.expect(recogniser.completeness(asked[1], utterances))]
+            heard += [event for event, _ in stream.expect(recogniser.hangover(asked[1], utterances))]
             asked = None
         note(found, heard, now)
     ended, utterance = stream.flush()

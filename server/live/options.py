@@ -87,6 +87,11 @@ class ListenOptions(BaseModel):
             least, most = least or DEFAULT_BOUNDS_MS[0], most or DEFAULT_BOUNDS_MS[1]
         return least or self.hangover_ms, most or self.hangover_ms
 
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether it varies at all."""
+        return self.endpointing is not None and self.hangover_bounds_ms != (self.hangover_ms, self.hangover_ms)
+
     def served_by(self, model: str) -> bool:
         """Whether a server whose model has this name has what is asked for."""
         asked = (self.model or "").lower()

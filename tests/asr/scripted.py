@@ -85,6 +85,7 @@ def scripted_checkpoint(
     tokenizer = SimpleNamespace(
         sot=SOT,
         eot=EOT,
+        ends=(EOT, D),
         no_speech=NO_SPEECH,
         is_multilingual=multilingual,
         language_token=LANGUAGES.__getitem__,
