@@ -23,9 +23,9 @@ LEADING_WORDS = frozenset({
 })
 # fmt: on
 BREAKS = (",", "-", "–", "—", "...", "…", ":", ";")
-# The likelihood of going on at which the hangover is the least, the usual and the most. Between, its logarithm counts:
-# by default, twice the likelihood is 0.1 s more.
-DOUBTS = (0.014, 0.04, 0.64)
+# The likelihood of going on at which the hangover is the least, the usual, and half-way to the most. Between, its logarithm
+# counts: by default, twice the likelihood is 0.1 s more.
+DOUBTS = (0.016, 0.045, 0.18)
 
 
 def hangover(text: str, ending: float, options: ListenOptions) -> float:
@@ -33,11 +33,11 @@ def hangover(text: str, ending: float, options: ListenOptions) -> float:
 
     One that ends with a word that, in English, leads on to another breaks off, however sure the model is.
     """
-    least, most = options.hangover_bounds_ms
+    usual, (least, most) = options.hangover_ms, options.hangover_bounds_ms
     words = tokens(text)
     if not words:
-        return options.hangover_ms / 1000
+        return usual / 1000
     if words[-1] in LEADING_WORDS or text.rstrip().endswith(BREAKS):
         return most / 1000
     doubt = math.log(max(1 - ending, DOUBTS[0]))
-    return float(np.interp(doubt, np.log(DOUBTS), (least, options.hangover_ms, most))) / 1000
+    return float(np.interp(doubt, np.log(DOUBTS), (least, usual, (usual + most) / 2))) / 1000

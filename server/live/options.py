@@ -49,10 +49,12 @@ class ListenOptions(BaseModel):
         "as 100. `false`: the client decides and sends Finalize. Absent or `true`: 500, within the bounds 350 and 900.",
     )
     endpointing_min: Milliseconds | None = Field(
-        None, description="A query that reads complete ends after as little silence as this, in milliseconds."
+        None,
+        description="A query that is surely complete ends after as little silence as this, in milliseconds; the more "
+        "the model doubts it, the later.",
     )
     endpointing_max: Milliseconds | None = Field(
-        None, description='One that breaks off ("hotels in") after as much as this.'
+        None, description='One that breaks off ("hotels in") ends after as much as this.'
     )
     utterance_end_ms: Milliseconds | None = Field(
         None, description="Send UtteranceEnd after so much silence since an utterance's last word."

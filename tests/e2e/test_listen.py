@@ -157,20 +157,30 @@ def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speec
 
 
 def test_a_query_that_reads_complete_is_answered_before_the_hangover_has_passed(server: Server, toronto: Path) -> None:
-    """No more audio comes than 0.7 s of silence, where two seconds end what may go on."""
+    """No more audio comes than 1.5 s of silence, where two seconds end what may go on."""
     whole = np.trim_zeros(recording(toronto))
     with listening(server, endpointing=2000, endpointing_min=300) as listener:
-        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.7).tobytes())
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(1.5).tobytes())
         final = listener.next("Results")
         assert titles(final)[0] == "Toronto"
         assert final["speech_final"]
         assert listener.close_stream() == 1000
     with listening(server, endpointing=2000) as listener:
-        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.7).tobytes())
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(1.5).tobytes())
         listener.tell("Reticulate")
         assert listener.next()["type"] == "Error"  # and no final before it
         assert listener.close_stream() == 1000
     assert len(listener.finals) == 1
+
+
+def test_a_query_that_pauses_before_its_last_word_is_not_cut_there(server: Server, sample_files: list[Path]) -> None:
+    """The pause before "Iceland" ended it: what was said before ends with a name that was found."""
+    reykjavik = next(path for path in sample_files if "reykjavik" in path.name)
+    with listening(server) as listener:
+        listener.speak(spoken(reykjavik))
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Reykjavík"]
+    assert "Iceland" in text(listener.finals[0])
 
 
 def test_noise_is_no_utterance_and_silence_has_no_words(server: Server) -> None:
