@@ -23,8 +23,8 @@ LEADING_WORDS = frozenset({
 })
 # fmt: on
 BREAKS = (",", "-", "–", "—", "...", "…", ":", ";")
-# The likelihood of going on at which the hangover is the least, the usual, and half-way to the most. Between, its logarithm
-# counts: by default, twice the likelihood is 0.1 s more.
+# The likelihood of going on at which the hangover is the least, the usual, and half-way to the most. In between, its
+# logarithm counts: by default, twice the likelihood is 0.1 s more.
 DOUBTS = (0.016, 0.045, 0.18)
 
 
