@@ -31,6 +31,7 @@ class DecodingOptions:
     `forced` are the tokens of whole words with which the transcript begins, and all alternatives. `stable` are words
     with which it has to begin, but for their case and punctuation: where it does not, the engine reads it again with
     them forced. Both are about the first window of a clip.
+    `ending` asks how likely the text is to end where it does.
     """
 
     language: str | None = None
@@ -38,6 +39,7 @@ class DecodingOptions:
     alternatives: int = 0
     forced: tuple[int, ...] = ()
     stable: str = ""
+    ending: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class DecodedWindow:
     """What was heard in one window: the greedy reading, then alternatives, the likeliest first.
 
     `no_speech_probability` is what the model gives its no-speech token where the transcript starts; `complete` says
-    whether the model came to an end by itself. `encode_seconds` and `decode_seconds` say where the time went.
+    whether the model came to an end by itself, `ending` how likely it found that after the last word, with a full stop
+    or without (0 where nobody asked). `encode_seconds` and `decode_seconds` say where the time went.
     """
 
     best: Reading
@@ -70,6 +73,7 @@ class DecodedWindow:
     language: str
     no_speech_probability: float
     complete: bool = True
+    ending: float = 0.0
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
 
@@ -133,6 +137,7 @@ class WindowDecoding:
         self._prompt_read = 0
         self._greedy = TokenSequence(stepper.begin(audio))
         self._branches: list[TokenSequence] = []
+        self._ending = 0.0
 
     @property
     def finished(self) -> bool:
@@ -163,6 +168,7 @@ class WindowDecoding:
             language=self._language or self._options.languages[0],
             no_speech_probability=self._no_speech_probability,
             complete=self._greedy.finished,
+            ending=self._ending,
         )
 
     def close(self) -> None:
@@ -178,14 +184,14 @@ class WindowDecoding:
             return [Row(past, self._prompt[0], 0, wants_logits=True)]
         tokens = [*self._prompt, *self._forced]
         following = [*tokens[1:], None]
-        text_begins = len(self._prompt) - 1
+        text_begins, last = len(self._prompt) - 1, len(tokens) - 1
         return [
             Row(
                 past,
                 tokens[position],
                 position,
                 mask=None if position < text_begins else self._mask(position - text_begins),
-                wants_logits=position == 0,
+                wants_logits=position == 0 or (self._options.ending and text_begins < position == last),
                 expected=following[position],
             )
             for position in range(self._prompt_read, len(tokens))
@@ -235,12 +241,20 @@ class WindowDecoding:
     def _last_row(self, sequence: TokenSequence) -> Row:
         assert sequence.past is not None
         position = len(self._prompt) + len(sequence.tokens) - 1
-        return Row(sequence.past, sequence.tokens[-1], position, mask=self._rules.suppression.later)
+        wants_logits = self._options.ending and sequence is self._greedy
+        return Row(sequence.past, sequence.tokens[-1], position, self._rules.suppression.later, wants_logits)
 
     def _go_on(self, sequence: TokenSequence, choice: Choice) -> None:
         if sequence is self._greedy:
             self._branch(choice)
+            self._note_ending(choice)
         sequence.append(choice.token, choice.logprob, eot=self._rules.tokenizer.eot)
+
+    def _note_ending(self, choice: Choice) -> None:
+        """Where the text may end now: how likely that was found after its last word. A full stop is no word."""
+        ends = self._rules.tokenizer.ends
+        if choice.logits is not None and choice.token in ends and self._greedy.tokens[-1] not in ends:
+            self._ending = float(choice.logits.softmax(dim=-1)[list(ends)].sum())
 
     def _branch(self, choice: Choice) -> None:
         """Follow the second choice too, if the model hesitates here more than where others branched."""

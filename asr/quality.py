@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE, Audio
 from asr.transcript import Quality, Verdict
-from vad.detector import FRAME_SECONDS, speech_frames
+from vad.detector import speech_frames
+from vad.frames import FRAME_SECONDS
 from vad.noise_floor import voice_levels
 
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
@@ -44,7 +45,7 @@ class Gate:
         """The figures of a clip, and for each 20 ms frame whether it is speech."""
         pcm = np.round(audio.samples * 32767).astype(np.int16)
         levels = voice_levels(_frames(pcm), SAMPLE_RATE)
-        speech = speech_frames(pcm, SAMPLE_RATE, levels=levels)
+        speech = speech_frames(pcm, levels)
         power = _frame_power(audio)
         quality = Quality(
             duration=audio.duration,

@@ -12,6 +12,7 @@ from asr.model import ModelDimensions
 
 N_TIMESTAMPS = 1501  # from 0 to 30 s, in steps of 20 ms
 SPACE = "Ġ"  # as byte-pair tokens write it
+END_MARKS = ".?!。？！؟।"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ class Tokenizer:
     @property
     def timestamp_begin(self) -> int:
         return self.translate + 6
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """What a finished text goes on with after its last word: its end, or one of the marks before it."""
+        marks = [self.bpe.encode(mark, add_special_tokens=False).ids for mark in END_MARKS]
+        return (self.eot, *(ids[0] for ids in marks if len(ids) == 1))
 
     @property
     def steering(self) -> tuple[int, ...]:

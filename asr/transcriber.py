@@ -111,6 +111,7 @@ class Transcriber:
             quality=prepared.quality,
             timings=_timings(prepared, clip),
             word_confidences=tuple(sure for window in heard for sure in window.best.word_confidences),
+            ending=heard[-1].ending,
         )
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:

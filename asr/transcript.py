@@ -56,7 +56,8 @@ class Transcript:
     """What was heard in a clip: empty text and confidence 0 where there was no speech.
 
     `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds. `word_confidences`
-    are, of every word in the text, the probability of its least likely token.
+    are, of every word in the text, the probability of its least likely token. `ending` is how likely the model found it
+    that the text ends where it does, from 0 to 1: 0 where it was not asked.
     """
 
     text: str
@@ -67,3 +68,4 @@ class Transcript:
     quality: Quality
     timings: Timings
     word_confidences: tuple[float, ...] = ()
+    ending: float = 0.0

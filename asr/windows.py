@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE, Samples
-from vad.detector import FRAME_SECONDS
+from vad.frames import FRAME_SECONDS
 
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 # The model takes 30 s. In a window that is full to its last frame it finds no end: of three such cuts through speech it

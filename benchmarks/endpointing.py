@@ -3,9 +3,8 @@
     python -m benchmarks.endpointing MANIFEST --hangover 0.5
 
 The manifest's rows have `audio`, `background` and `utterances` ({start, end} in seconds); recordings are 16 kHz mono.
-An utterance counts as found when one segment covers half of it, a segment as right when it touches one. With
-`--right 0.9` a made-up recogniser says at every pause, 0.2 s into it, whether the query is complete, and is right in
-nine of ten cases: what an adaptive hangover can reach.
+`server.scoring.endpointing` says what counts as found. With `--right 0.9` a made-up recogniser says at every pause,
+0.2 s into it, whether the query is complete, and is right in nine of ten cases: what an adaptive hangover can reach.
 """
 
 import json
@@ -22,14 +21,15 @@ import soundfile
 import typer
 
 from benchmarks.report import percentile, table
-from vad.detector import FRAME_SECONDS
-from vad.endpointer import Completeness, EndpointerOptions, Event, SpeechPaused, UtteranceEnded
+from server.scoring import Span, endpointing
+from vad.endpointer import EndpointerOptions, Event, SpeechPaused, UtteranceEnded
+from vad.frames import FRAME_SECONDS, SAMPLE_RATE
 from vad.utterances import Samples, UtteranceStream
-from vad.voice import SAMPLE_RATE
 
 ANSWER_SECONDS = 0.12  # from the pause's announcement to the recogniser's word
 WITHIN_SECONDS = 0.25  # a pause further before the utterance's end than this lies within it
-Span = tuple[float, float]
+COMPLETE_SECONDS, OPEN_SECONDS = 0.3, 0.8  # of silence, where the recogniser finds the query so
+SHARES = ("recall", "precision", "split", "merged")
 
 
 @dataclass
@@ -42,16 +42,16 @@ class Found:
 
 
 class Recogniser:
-    """Says of a pause whether the query is complete; right in `share` of the cases."""
+    """Says how long a pause is to be, by whether the query is complete; right in `share` of the cases."""
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._random = random.Random(1)
 
-    def completeness(self, at: float, utterances: Sequence[Span]) -> Completeness:
+    def hangover(self, at: float, utterances: Sequence[Span]) -> float:
         complete = not any(start < at < end - WITHIN_SECONDS for start, end in utterances)
         right = self._random.random() < self._share
-        return "complete" if complete == right else "open"
+        return COMPLETE_SECONDS if complete == right else OPEN_SECONDS
 
 
 def main(manifest: Path, hangover: float = 0.5, right: Annotated[float | None, typer.Option()] = None) -> None:
@@ -64,7 +64,7 @@ def main(manifest: Path, hangover: float = 0.5, right: Annotated[float | None, t
         found = follow(samples, utterances, options, recogniser)
         groups["all"].append(found)
         groups.setdefault(row["background"], []).append(found)
-    columns = ["background", "recall", "precision", "split", "merged", "delay, median", "p95"]
+    columns = ["background", *SHARES, "delay, median", "p95"]
     print(table(columns, [[name, *figures(rows)] for name, rows in groups.items()]))
     for seconds in (FRAME_SECONDS, 5 * FRAME_SECONDS):
         print(f"messages of {seconds * 1000:.0f} ms: {cost(samples, seconds):.0f} µs for each 20 ms frame")
@@ -82,7 +82,7 @@ def follow(
         for event in heard:
             asked = (now + ANSWER_SECONDS, event.end * FRAME_SECONDS) if isinstance(event, SpeechPaused) else None
         if recogniser and asked and now >= asked[0]:
-            heard += [event for event, _ in stream.expect(recogniser.completeness(asked[1], utterances))]
+            heard += [event for event, _ in stream.expect(recogniser.hangover(asked[1], utterances))]
             asked = None
         note(found, heard, now)
     ended, utterance = stream.flush()
@@ -107,30 +107,11 @@ def messages(samples: Samples, seconds: float) -> Iterator[tuple[float, bytes]]:
 
 
 def figures(rows: Sequence[Found]) -> list[str]:
-    utterances = sum(len(row.utterances) for row in rows)
-    segments = sum(len(row.segments) for row in rows)
-    recall = precision = split = merged = 0
-    for row in rows:
-        best = [
-            max(row.segments, key=lambda segment, u=u: shared(u, segment), default=(0.0, 0.0)) for u in row.utterances
-        ]
-        held = [segment for u, segment in zip(row.utterances, best, strict=True) if covers(segment, u)]
-        recall += len(held)
-        merged += sum(sum(covers(segment, u) for u in row.utterances) > 1 for segment in held)
-        split += sum(sum(shared(u, segment) > 0.1 for segment in row.segments) > 1 for u in row.utterances)
-        precision += sum(any(shared(u, segment) > 0.05 for u in row.utterances) for segment in row.segments)
+    scored = endpointing((row.utterances, row.segments) for row in rows)
     delays = [delay for row in rows for delay in row.delays]
-    shares = (recall / utterances, precision / segments, split / utterances, merged / utterances)
     times = (median(delays), percentile(delays, 0.95))
-    return [*(f"{100 * share:.1f} %" for share in shares), *(f"{1000 * seconds:.0f} ms" for seconds in times)]
-
-
-def covers(segment: Span, utterance: Span) -> bool:
-    return shared(utterance, segment) >= (utterance[1] - utterance[0]) / 2
-
-
-def shared(a: Span, b: Span) -> float:
-    return max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+    shares = [f"{100 * scored[name]:.1f} %" for name in SHARES]
+    return [*shares, *(f"{1000 * seconds:.0f} ms" for seconds in times)]
 
 
 def cost(samples: Samples, seconds: float) -> float:

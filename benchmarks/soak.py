@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.served import Served
 from benchmarks.streams import CLOSE, address_of, speak
+from vad.frames import SAMPLE_RATE
 from vad.utterances import Samples
-from vad.voice import SAMPLE_RATE
 
 CLIENTS = 12
 MESSAGE_SECONDS = 0.1

@@ -38,7 +38,7 @@ from benchmarks.streams import (
     recordings,
     thinned,
 )
-from vad.voice import SAMPLE_RATE
+from vad.frames import SAMPLE_RATE
 
 HANGOVER_MS = 500
 LIGHT_SECONDS, MESSAGE_SECONDS = 0.02, 0.1  # of audio in a message: of few streams, of many

@@ -17,9 +17,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asr.stable import begins_with
-from benchmarks.endpointing import Found, Span
+from benchmarks.endpointing import Found
+from server.scoring import Span
+from vad.frames import SAMPLE_RATE
 from vad.utterances import Samples
-from vad.voice import SAMPLE_RATE
 
 CLOSE = '{"type": "CloseStream"}'
 KEEP_ALIVE = '{"type": "KeepAlive"}'

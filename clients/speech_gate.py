@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vad.detector import FRAME_SECONDS
 from vad.endpointer import EndpointerOptions, SpeechPaused, UtteranceEnded
+from vad.frames import FRAME_SECONDS
 from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 
 # The server cuts at 30 s by itself: an utterance that ends there would be answered twice.

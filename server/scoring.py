@@ -167,20 +167,30 @@ def _latency(heard: Sequence[Heard]) -> Figures:
 
 
 def _endpointing(heard: Sequence[Heard]) -> Figures:
-    """An utterance is detected when one segment covers half of it; a segment is right when it touches one."""
-    detected = utterances = right = segments = split = 0
-    for h in heard:
-        spans = [(u["start"], u["end"]) for u in h.row["utterances"]]
+    return endpointing(([(u["start"], u["end"]) for u in h.row["utterances"]], h.segments) for h in heard)
+
+
+def endpointing(recordings: Iterable[tuple[Sequence[Span], Sequence[Span]]]) -> Figures:
+    """How well segments are utterances, in seconds; of each recording first these, then what was cut out of it.
+
+    An utterance is detected when one segment covers half of it, merged when that one detects another as well, and split
+    when several have a part of it. A segment is right when it touches an utterance.
+    """
+    utterances = segments = detected = right = split = merged = 0
+    for spans, cut in recordings:
         utterances += len(spans)
-        segments += len(h.segments)
-        detected += sum(any(_shared(u, s) >= COVERED * (u[1] - u[0]) for s in h.segments) for u in spans)
-        right += sum(any(_shared(u, s) > TOUCHED for u in spans) for s in h.segments)
-        split += sum(sum(_shared(u, s) > 2 * TOUCHED for s in h.segments) > 1 for u in spans)
+        segments += len(cut)
+        detects = [[_shared(u, s) >= COVERED * (u[1] - u[0]) for u in spans] for s in cut]
+        detected += sum(map(any, zip(*detects, strict=True)))
+        merged += sum(sum(row) for row in detects if sum(row) > 1)
+        right += sum(any(_shared(u, s) > TOUCHED for u in spans) for s in cut)
+        split += sum(sum(_shared(u, s) > 2 * TOUCHED for s in cut) > 1 for u in spans)
     return {
         "utterances": utterances,
         "recall": detected / utterances,
         "precision": right / max(1, segments),
         "split": split / utterances,
+        "merged": merged / utterances,
     }
 
 

@@ -20,10 +20,6 @@ class EndpointerOptions:
     """Kept before the first frame of speech: quiet first consonants, which detectors miss."""
     hangover: float = 0.64
     """Silence that ends an utterance. People pause within a query, before a name they search for."""
-    hangover_if_complete: float = 0.3
-    """The same, at most, once a recogniser finds the query complete (`Endpointer.expect`)."""
-    hangover_if_open: float = 0.8
-    """The same, at least, once a recogniser finds that the query breaks off."""
     pause: float = 0.08
     """Silence after which speech is said to have paused, so that a recogniser may start before the hangover is over."""
     post_roll: float = 0.3
@@ -42,8 +38,6 @@ class EndpointerOptions:
         for name in (
             "pre_roll",
             "hangover",
-            "hangover_if_complete",
-            "hangover_if_open",
             "pause",
             "post_roll",
             "shortest",
@@ -95,7 +89,6 @@ class UtteranceEnded:
 
 
 Event = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded
-Completeness = Literal["complete", "open"]
 
 
 @dataclass
@@ -124,12 +117,9 @@ class Endpointer:
     def __init__(self, options: EndpointerOptions, frame_seconds: float) -> None:
         if not frame_seconds > 0:
             raise ValueError(f"frame_seconds is {frame_seconds}: give the length of a frame, such as 0.02")
+        self._frame_seconds = frame_seconds
         self._pre_roll = _frames(options.pre_roll, frame_seconds)
         self._hangover = max(1, _frames(options.hangover, frame_seconds))
-        self._hangovers: dict[Completeness, int] = {
-            "complete": max(1, min(self._hangover, _frames(options.hangover_if_complete, frame_seconds))),
-            "open": max(self._hangover, _frames(options.hangover_if_open, frame_seconds)),
-        }
         self._pause = max(1, _frames(options.pause, frame_seconds))
         self._post_roll = _frames(options.post_roll, frame_seconds)
         self._shortest = max(options.onset_votes, _frames(options.shortest, frame_seconds))
@@ -168,15 +158,15 @@ class Endpointer:
             *self._pause_speech(),
         ]
 
-    def expect(self, completeness: Completeness) -> list[Event]:
-        """A recogniser's word on the query before the pause that is on: the hangover to wait for until speech goes on.
+    def expect(self, hangover: float) -> list[Event]:
+        """How many seconds of silence are to end the utterance in the pause that is on: until speech goes on.
 
         Gives the utterance's end where that much silence has been heard already. Without a pause nothing happens: the
         word came too late.
         """
         if self._utterance is None or not self._utterance.paused:
             return []
-        self._utterance.hangover = self._hangovers[completeness]
+        self._utterance.hangover = max(1, _frames(hangover, self._frame_seconds))
         return self._end_by_silence()
 
     def flush(self) -> list[Event]:

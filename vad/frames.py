@@ -1,5 +1,9 @@
 """A byte stream in pieces of any length, cut into frames of one length."""
 
+SAMPLE_RATE = 16_000  # what the models hear
+FRAME_SECONDS = 0.02
+FRAME_SAMPLES = round(SAMPLE_RATE * FRAME_SECONDS)
+
 
 class FrameCutter:
     """Cuts PCM bytes into frames of `frame_bytes`, however the bytes arrive.

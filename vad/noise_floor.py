@@ -25,13 +25,11 @@ DEVIATIONS = 4.0
 INITIAL_DEVIATION_DB = 2.0
 
 
-def voice_level(samples: npt.NDArray[np.int16], sample_rate: int) -> float:
-    """The mean power of one frame between 200 and 3,400 Hz, in dB relative to a full-scale square wave."""
-    return float(voice_levels(samples[None], sample_rate)[0])
-
-
 def voice_levels(frames: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.float64]:
-    """The same for many frames, (n, samples) → (n,)."""
+    """The mean power of each frame between 200 and 3,400 Hz, in dB relative to a full-scale square wave.
+
+    (n, samples) → (n,).
+    """
     length = frames.shape[1]
     low, high = (round(hertz * length / sample_rate) for hertz in VOICE_BAND_HZ)
     spectrum = np.fft.rfft(frames * _window(length))[:, low : high + 1]

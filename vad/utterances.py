@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from vad.detector import FRAME_SECONDS
-from vad.endpointer import Completeness, Endpointer, EndpointerOptions, Event, UtteranceEnded
-from vad.frames import FrameCutter
+from vad.endpointer import Endpointer, EndpointerOptions, Event, UtteranceEnded
+from vad.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, FrameCutter
 from vad.held_audio import HeldAudio, Samples
-from vad.voice import FRAME_SAMPLES, SAMPLE_RATE, VoiceDetector
+from vad.voice import VoiceDetector
 
 __all__ = ["DEFAULT_OPTIONS", "SAMPLE_RATE", "Samples", "Utterance", "UtteranceCutter", "UtteranceStream", "pcm16"]
 
@@ -49,9 +48,9 @@ class UtteranceStream:
         pieces = (frames[at : at + FRAMES_AT_ONCE] for at in range(0, len(frames), FRAMES_AT_ONCE))
         return [heard for piece in pieces for heard in self._push(piece)]
 
-    def expect(self, completeness: Completeness) -> list[tuple[Event, Utterance]]:
-        """A recogniser's word on the query before the pause that is on: see `Endpointer.expect`."""
-        return self._with_audio(self._endpointer.expect(completeness), self._audio.end)
+    def expect(self, hangover: float) -> list[tuple[Event, Utterance]]:
+        """How many seconds of silence are to end the utterance in the pause that is on: see `Endpointer.expect`."""
+        return self._with_audio(self._endpointer.expect(hangover), self._audio.end)
 
     @property
     def heard(self) -> Utterance:

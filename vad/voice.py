@@ -4,12 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import webrtcvad
 
-from vad.detector import FRAME_SECONDS
+from vad.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from vad.noise_floor import NoiseFloor, voice_levels
 from vad.voicing import periodicity
 
-SAMPLE_RATE = 16_000  # what the models hear
-FRAME_SAMPLES = round(SAMPLE_RATE * FRAME_SECONDS)
 AGGRESSIVENESS = 3
 VOICED = 0.77  # half of the frames of speech are as periodic; of clatter that passes for speech, one in ten
 VOICING_FRAMES = 10  # consonants without voice are shorter than this

@@ -2,6 +2,6 @@
 
 Read in this order: `protocol` is what goes over the wire, `options` what a client may ask for; `session` is a
 connection from being accepted to its close, `conversation` its utterances; `recogniser` hears them, `interims` while
-they are spoken, `completeness` tells whether they read complete, `results` and `spoken` are what is told of them;
+they are spoken, `hangover` tells how long a pause ends them, `results` and `spoken` are what is told of them;
 `listeners` counts who is there, `refusal` parts from who is not let in.
 """

@@ -10,7 +10,7 @@ from asr.pcm import Pcm
 from asr.stable import Partial
 from server.errors import api_error, error_body
 from server.live import results
-from server.live.completeness import completeness
+from server.live.hangover import hangover
 from server.live.interims import Interims
 from server.live.listeners import MOST_FINALS
 from server.live.options import ListenOptions
@@ -19,9 +19,7 @@ from server.live.protocol import SpeechStarted as SpeechStartedMessage
 from server.live.recogniser import Heard, Recogniser
 from server.live.spoken import Spoken
 from server.metrics import Metrics
-from vad.detector import FRAME_SECONDS
 from vad.endpointer import (
-    Completeness,
     EndpointerOptions,
     Event,
     SpeechPaused,
@@ -29,9 +27,9 @@ from vad.endpointer import (
     SpeechStarted,
     UtteranceEnded,
 )
+from vad.frames import FRAME_SECONDS
 from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 
-NAMES_OF_RESULTS = 3  # that a complete query may end with
 PAUSE_SECONDS = 0.12  # after which it is worth to recognise what was said: closures within words are shorter
 
 EndedBy = Literal["silence", "finalize", "close", "longest", "cut off"]
@@ -77,7 +75,7 @@ class Conversation:
         self._interims = Interims(self._stream, recogniser, metrics, self._tell_interim)
         self._speculation: Recognition | None = None
         self._speculating: asyncio.TimerHandle | None = None
-        self._expected: Completeness | None = None
+        self._expected: float | None = None  # seconds of silence that are to end the utterance in this pause
         self._speech_end: float | None = None  # of the open utterance, while its speaker pauses
         self._is_open = False
         self._due: asyncio.Queue[Due | UtteranceEnd | None] = asyncio.Queue(MOST_FINALS)
@@ -92,7 +90,7 @@ class Conversation:
 
     async def settle(self) -> None:
         """End the utterance whose speaker, as turned out meanwhile, has come to the end."""
-        if self._expected:
+        if self._expected is not None:
             await self._follow(self._stream.expect(self._expected))
 
     async def finalize(self) -> None:
@@ -173,8 +171,11 @@ class Conversation:
 
     def _expect(self, speculation: Recognition) -> None:
         """Wait longer for a speaker whose query breaks off, and less for one that reads complete."""
-        if speculation is self._speculation and not speculation.cancelled() and not speculation.exception():
-            self._expected = _completeness(speculation.result())
+        if self._options.endpointing is None or speculation is not self._speculation:
+            return
+        if not speculation.cancelled() and not speculation.exception():
+            transcript = speculation.result().transcript
+            self._expected = hangover(transcript.text, transcript.ending, self._options)
             self._wake()
 
     def _take_speculation(self) -> Recognition | None:
@@ -262,18 +263,4 @@ class Conversation:
 def _stream(options: ListenOptions) -> UtteranceStream:
     if options.endpointing is None:
         return UtteranceStream(EndpointerOptions(pause=PAUSE_SECONDS, ends_by_silence=False))
-    least, most = options.hangover_bounds_ms
-    return UtteranceStream(
-        EndpointerOptions(
-            hangover=options.hangover_ms / 1000,
-            hangover_if_complete=least / 1000,
-            hangover_if_open=most / 1000,
-            pause=PAUSE_SECONDS,
-        )
-    )
-
-
-def _completeness(heard: Heard) -> Completeness | None:
-    found = heard.found.results[:NAMES_OF_RESULTS] if heard.found else []
-    names = [name for result in found for name in (result.title, *result.fields.values()) if isinstance(name, str)]
-    return completeness(heard.transcript.text, heard.transcript.confidence, names)
+    return UtteranceStream(EndpointerOptions(hangover=options.hangover_ms / 1000, pause=PAUSE_SECONDS))

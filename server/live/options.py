@@ -49,10 +49,12 @@ class ListenOptions(BaseModel):
         "as 100. `false`: the client decides and sends Finalize. Absent or `true`: 500, within the bounds 350 and 900.",
     )
     endpointing_min: Milliseconds | None = Field(
-        None, description="A query that reads complete ends after as little silence as this, in milliseconds."
+        None,
+        description="A query that is surely complete ends after as little silence as this, in milliseconds; the more "
+        "the model doubts it, the later.",
     )
     endpointing_max: Milliseconds | None = Field(
-        None, description='One that breaks off ("hotels in") after as much as this.'
+        None, description='One that breaks off ("hotels in") ends after as much as this.'
     )
     utterance_end_ms: Milliseconds | None = Field(
         None, description="Send UtteranceEnd after so much silence since an utterance's last word."
@@ -86,6 +88,11 @@ class ListenOptions(BaseModel):
         if "endpointing" not in self.model_fields_set:
             least, most = least or DEFAULT_BOUNDS_MS[0], most or DEFAULT_BOUNDS_MS[1]
         return least or self.hangover_ms, most or self.hangover_ms
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether it varies at all."""
+        return self.endpointing is not None and self.hangover_bounds_ms != (self.hangover_ms, self.hangover_ms)
 
     def served_by(self, model: str) -> bool:
         """Whether a server whose model has this name has what is asked for."""

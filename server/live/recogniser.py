@@ -37,7 +37,8 @@ class Recogniser:
     def __init__(self, services: Services, options: ListenOptions) -> None:
         self._services = services
         self._options = options
-        self._decoding: DecodingOptions = services.transcriber.options(options.language, options.alternatives)
+        asked = services.transcriber.options(options.language, options.alternatives)
+        self._decoding: DecodingOptions = replace(asked, ending=options.is_adaptive)
 
     @property
     def delay(self) -> float:
@@ -59,7 +60,7 @@ class Recogniser:
 
     async def interim(self, samples: Pcm) -> Heard:
         """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
-        decoding = replace(self._decoding, alternatives=0)
+        decoding = replace(self._decoding, alternatives=0, ending=False)
         return await self._hear(samples, decoding, searches=self._options.search == "interim", deferrable=True)
 
     def note(self, heard: Heard) -> None:

@@ -92,6 +92,7 @@ def scripted_checkpoint(
     tokenizer = SimpleNamespace(
         sot=SOT,
         eot=EOT,
+        ends=(EOT, D),
         no_speech=NO_SPEECH,
         is_multilingual=multilingual,
         continuations=frozenset(continuations),

@@ -124,6 +124,35 @@ def test_a_window_may_end_before_it_begins() -> None:
     assert window.best.confidence == pytest.approx(0.9, rel=1e-3)
 
 
+def test_how_likely_the_end_was_is_told_where_it_is_asked() -> None:
+    """D is the full stop: text that goes on after one has not ended there, and the end after one is no news."""
+    script = {
+        (): {A: 1.0},
+        (A,): {D: 0.3, EOT: 0.2, B: 0.25, C: 0.25},
+        (A, D): {B: 0.9, EOT: 0.1},
+        (A, D, B): {D: 0.5, EOT: 0.3, C: 0.2},
+        (A, D, B, D): {EOT: 0.99, C: 0.01},
+    }
+    asked = decoded(ScriptedSteps(script), DecodingOptions(ending=True))
+    assert asked.best.tokens == (A, D, B, D)
+    assert asked.ending == pytest.approx(0.8, rel=1e-3)
+    assert decoded(ScriptedSteps(script)).ending == 0
+
+
+def test_an_end_without_a_full_stop_counts_as_well() -> None:
+    script = {(): {A: 1.0}, (A,): {EOT: 0.6, D: 0.3, B: 0.1}}
+    assert decoded(ScriptedSteps(script), DecodingOptions(ending=True)).ending == pytest.approx(0.9, rel=1e-3)
+
+
+def test_a_model_doubts_more_that_a_query_ends_at_a_pause_within_it(tiny_en: Checkpoint, speech: Samples) -> None:
+    """The pause is before the city: "Find me a good cup of coffee" may well go on."""
+    to_the_pause = speech[: round(1.9 * 16_000)]
+    with Engine(tiny_en) as engine:
+        whole, broken = (heard(engine, samples, DecodingOptions(ending=True)) for samples in (speech, to_the_pause))
+    assert whole.best.text.startswith(broken.best.text.rstrip("."))
+    assert 1 - broken.ending > 4 * (1 - whole.ending)
+
+
 def test_an_endless_reading_stops_at_half_the_context() -> None:
     window = decoded(ScriptedSteps({(A,) * n: {A: 1.0} for n in range(30)}))
     assert window.best.text == "a" * MAX_TOKENS

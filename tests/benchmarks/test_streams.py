@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.streams import Interims, Listened, Recording, found, thinned
-from vad.voice import SAMPLE_RATE
+from vad.frames import SAMPLE_RATE
 
 UTTERANCES = [(1.0, 3.0), (4.0, 5.0), (7.0, 8.0)]
 
@@ -62,7 +62,7 @@ def test_interims_count_while_the_utterance_lasts() -> None:
         (2.0, results(0.9, 1.9, text="Show me")),
         (2.3, results(0.9, 2.2, text="Shoe")),  # takes "Show me" back
         (3.2, results(0.9, 3.0, text="Shoe me hotels")),  # too late to count as a pace
-        (3.6, results(0.9, 3.0, text="Show me hotels", is_final=True)),
+        (3.6, results(0.9, 3.0, text="Shoe me hotels", is_final=True)),
         (4.6, results(3.9, 4.5, text="In")),
     ]
     interims = Interims()

@@ -194,16 +194,16 @@ def test_who_says_when_the_utterance_is_over_finds_its_final_ready_too(
 
 
 def test_a_query_that_reads_complete_is_answered_before_the_hangover_has_passed(server: Server, toronto: Path) -> None:
-    """No more audio comes than 0.7 s of silence, where two seconds end what may go on."""
+    """No more audio comes than 1.5 s of silence, where two seconds end what may go on."""
     whole = np.trim_zeros(recording(toronto))
     with listening(server, endpointing=2000, endpointing_min=300) as listener:
-        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.7).tobytes())
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(1.5).tobytes())
         final = listener.next("Results")
         assert titles(final)[0] == "Toronto"
         assert final["speech_final"]
         assert listener.close_stream() == 1000
     with listening(server, endpointing=2000) as listener:
-        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(0.7).tobytes())
+        listener.speak(silence(1).tobytes() + whole.tobytes() + silence(1.5).tobytes())
         listener.tell("Reticulate")
         assert listener.next()["type"] == "Error"  # and no final before it
         assert listener.close_stream() == 1000

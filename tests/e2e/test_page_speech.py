@@ -15,8 +15,9 @@ from tests.e2e.browsing import browser, spoken, sync_api
 from tests.e2e.conftest import Server
 from tests.e2e.listening import RATE, Pcm
 from vad.endpointer import Endpointer, EndpointerOptions, SpeechStarted, UtteranceEnded
+from vad.frames import FRAME_SAMPLES
 from vad.utterances import UtteranceCutter, pcm16
-from vad.voice import FRAME_SAMPLES, VoiceDetector
+from vad.voice import VoiceDetector
 
 OPTIONS = ("pre_roll", "hangover", "post_roll", "shortest", "longest", "onset_votes", "onset_window")
 

@@ -88,7 +88,16 @@ def test_endpointing() -> None:
         "recall": pytest.approx(1 / 3),
         "precision": pytest.approx(3 / 4),
         "split": pytest.approx(1 / 3),
+        "merged": 0,
     }
+
+
+def test_utterances_that_one_segment_holds_are_merged() -> None:
+    utterances = [{"start": 1.0, "end": 2.0}, {"start": 4.0, "end": 6.0}, {"start": 8.0, "end": 9.0}]
+    heard = [Heard({"audio": "a", "utterances": utterances}, segments=[(0.9, 6.2), (8, 9)])]
+    scores = figures(heard)["endpointing"]["all"]
+    assert (scores["recall"], scores["split"]) == (1, 0)
+    assert scores["merged"] == pytest.approx(2 / 3)
 
 
 def test_recordings_are_heard_and_searched(sample_files: list[Path], tmp_path: Path) -> None:

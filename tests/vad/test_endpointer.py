@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad.endpointer import (
-    Completeness,
     Endpointer,
     EndpointerOptions,
     Event,
@@ -21,8 +20,6 @@ FRAME_SECONDS = 0.02
 SHORT = EndpointerOptions(
     pre_roll=0.1,
     hangover=0.2,
-    hangover_if_complete=0.12,
-    hangover_if_open=0.4,
     post_roll=0.1,
     shortest=0.1,
     longest=1.0,
@@ -37,8 +34,6 @@ options = st.builds(
     EndpointerOptions,
     pre_roll=st.sampled_from([0.0, 0.1, 0.3]),
     hangover=st.sampled_from([0.02, 0.1, 0.4]),
-    hangover_if_complete=st.sampled_from([0.0, 0.06, 0.3]),
-    hangover_if_open=st.sampled_from([0.0, 0.2, 0.8]),
     pause=st.sampled_from([0.0, 0.06, 0.2]),
     post_roll=st.sampled_from([0.0, 0.1, 0.5]),
     shortest=st.sampled_from([0.0, 0.06, 0.2]),
@@ -46,7 +41,7 @@ options = st.builds(
     onset_votes=st.integers(1, 4),
     onset_window=st.integers(4, 6),
 )
-words = st.dictionaries(st.integers(0, 400), st.sampled_from(["complete", "open"]), max_size=40)
+words = st.dictionaries(st.integers(0, 400), st.sampled_from([0.0, 0.12, 0.8]), max_size=40)
 LETTERS = {SpeechStarted: "S", SpeechPaused: "P", SpeechResumed: "R", UtteranceEnded: "E"}
 
 
@@ -118,7 +113,7 @@ def test_flush_ends_the_open_utterance_and_the_stream_may_go_on() -> None:
 def test_where_silence_ends_nothing_all_frames_belong_to_the_utterance() -> None:
     endpointer = Endpointer(replace(SHORT, ends_by_silence=False, longest=2.0), FRAME_SECONDS)
     assert pushed(endpointer, silence(20) + speech(10) + silence(4)) == [SpeechStarted(0), SpeechPaused(0, 30)]
-    assert endpointer.expect("complete") == []
+    assert endpointer.expect(0.3) == []
     assert pushed(endpointer, silence(30) + speech(1)) == [SpeechResumed(0)]
     assert pushed(endpointer, silence(4)) == [SpeechPaused(0, 65)]
     assert endpointer.flush() == [UtteranceEnded(0, 69, "flush")]
@@ -136,27 +131,27 @@ def test_a_pause_is_told_of_before_the_hangover_is_over_and_so_is_its_end() -> N
 
 def test_a_query_that_is_complete_ends_sooner() -> None:
     endpointer = paused(after=speech(10), silent=4)
-    assert endpointer.expect("complete") == []
+    assert endpointer.expect(0.12) == []
     assert pushed(endpointer, silence(2)) == [UtteranceEnded(0, 15, "silence")]
 
 
 def test_a_query_found_complete_late_ends_at_once() -> None:
     endpointer = paused(after=speech(10), silent=8)
-    assert endpointer.expect("complete") == [UtteranceEnded(0, 15, "silence")]
+    assert endpointer.expect(0.12) == [UtteranceEnded(0, 15, "silence")]
     assert pushed(endpointer, silence(40)) == []
 
 
 def test_a_query_that_breaks_off_is_waited_for() -> None:
     endpointer = paused(after=speech(10), silent=4)
-    endpointer.expect("open")
+    endpointer.expect(0.4)
     assert pushed(endpointer, silence(15)) == []
     assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 15, "silence")]
 
 
-@pytest.mark.parametrize("completeness", ["complete", "open"])
-def test_what_was_expected_holds_only_until_speech_goes_on(completeness: Completeness) -> None:
+@pytest.mark.parametrize("hangover", [0.12, 0.4])
+def test_what_was_expected_holds_only_until_speech_goes_on(hangover: float) -> None:
     endpointer = paused(after=speech(10), silent=4)
-    endpointer.expect(completeness)
+    endpointer.expect(hangover)
     assert pushed(endpointer, speech(1)) == [SpeechResumed(0)]
     assert pushed(endpointer, silence(9)) == [SpeechPaused(0, 15)]
     assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 20, "silence")]
@@ -165,18 +160,8 @@ def test_what_was_expected_holds_only_until_speech_goes_on(completeness: Complet
 def test_a_word_that_comes_when_speech_has_gone_on_changes_nothing() -> None:
     endpointer = paused(after=speech(10), silent=4)
     pushed(endpointer, speech(1))
-    assert endpointer.expect("complete") == []
+    assert endpointer.expect(0.12) == []
     assert UtteranceEnded not in map(type, pushed(endpointer, silence(9)))
-
-
-def test_complete_never_waits_longer_nor_open_shorter_than_the_usual_hangover() -> None:
-    for completeness in ("complete", "open"):
-        endpointer = paused(
-            after=speech(10), silent=4, chosen=replace(SHORT, hangover_if_complete=9.0, hangover_if_open=0)
-        )
-        endpointer.expect(completeness)
-        assert pushed(endpointer, silence(5)) == []
-        assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 15, "silence")]
 
 
 def paused(after: list[bool], silent: int, chosen: EndpointerOptions = SHORT) -> Endpointer:
@@ -197,7 +182,7 @@ def test_utterances_are_ordered_and_apart_and_within_bounds(frames: list[bool], 
 
 @given(frames=frame_runs, chosen=options, words=words)
 def test_every_utterance_starts_and_pauses_and_resumes_and_ends_in_order(
-    frames: list[bool], chosen: EndpointerOptions, words: dict[int, Completeness]
+    frames: list[bool], chosen: EndpointerOptions, words: dict[int, float]
 ) -> None:
     endpointer = Endpointer(chosen, FRAME_SECONDS)
     heard: list[Event] = []

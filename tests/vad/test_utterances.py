@@ -93,7 +93,7 @@ def test_a_recogniser_that_finds_the_query_complete_ends_it_sooner(conversation:
         for stream in ends:
             heard = [event for event, _ in stream.push(frame.tobytes())]
             if stream is hurried and not heard and at * 0.02 > 3.5:
-                heard += [event for event, _ in stream.expect("complete")]
+                heard += [event for event, _ in stream.expect(0.3)]
             ends[stream] += [at for event in heard if isinstance(event, UtteranceEnded)]
     assert ends[waited][0] - ends[hurried][0] == round((0.64 - 0.3) / 0.02)
 
@@ -140,7 +140,7 @@ def test_who_ends_utterances_by_flush_gets_all_that_came_with_the_pauses_in_it(c
     assert isinstance(heard[0][0], SpeechStarted)
     assert isinstance(heard[-1][0], SpeechPaused)
     assert all(utterance.start == 0 for _, utterance in heard)
-    assert stream.expect("complete") == []
+    assert stream.expect(0.1) == []
     ended, utterance = stream.flush()
     assert ended is not None
     np.testing.assert_array_equal(utterance.samples, conversation[: len(conversation) // 320 * 320])

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 
 from tests.vad.sounds import RATE, Pcm, clatter, hiss, level, mixed, silence, spoken_part, vowel
-from vad.detector import FRAME_SECONDS, speech_frames
-from vad.voice import FRAME_SAMPLES, VoiceDetector
+from vad.detector import speech_frames
+from vad.frames import FRAME_SAMPLES, FRAME_SECONDS
+from vad.voice import VoiceDetector
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_speech_is_heard_in_noise(voice: Pcm, noise: object, below_db: int) -> N
 def test_clatter_is_no_speech_though_webrtc_and_its_level_say_so() -> None:
     """Before voicing was asked for, a kitchen kept utterances open for a second after their end."""
     sound = mixed(clatter(10, -25), hiss(10, -60))
-    assert np.mean(speech_frames(sound, RATE, aggressiveness=3)[frames(1) :]) > 0.03
+    assert np.mean(speech_frames(sound)[frames(1) :]) > 0.03
     assert np.mean(decisions(sound)[frames(1) :]) < 0.01
 
 
