@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +15,15 @@ import tantivy
 from search.document import RESERVED, Document
 from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import prepared_folder
+from search.named import Name, Named, names_of
 from search.ranking import MAX_ALIAS_TERMS, popularity_factor, query_terms, whole_alias
 from search.result import Result
-from search.tantivy_query import QueryBuilder
+from search.sound_keys import name_keys
+from search.tantivy_query import QueryBuilder, any_key
 from search.text import tokens
 
 # Raise it whenever what is written changes: the schema, the folding of text, the record.
-FORMAT = 1
+FORMAT = 2
 
 # Bytes of documents that a write gathers in memory before they go to disk.
 WRITER_HEAP = 64_000_000
@@ -105,6 +107,14 @@ class TantivyIndex:
             hits = searcher.search(asked, candidates, count=False).hits
             return _best(searcher, hits, limit)
 
+    def sounding_like(self, keys: Collection[str], limit: int) -> list[Named]:
+        searcher = self._searcher()
+        with self._reading():
+            hits = searcher.search(any_key(self._schema, searcher, keys), max(limit, 1), count=False).hits
+            # In the order of the disk: what lies together is decompressed together.
+            addresses = sorted((address for _, address in hits[:limit]), key=lambda a: (a.segment_ord, a.doc))
+            return [_named(searcher, address) for address in addresses]
+
     def count(self) -> int:
         return self._searcher().num_docs
 
@@ -185,6 +195,9 @@ class TantivyIndex:
             "body": " ".join(tokens(document.body)),
             "record": json.dumps(document.to_record(), ensure_ascii=False, allow_nan=False).encode(),
         }
+        names = names_of(document)
+        entry["sound"] = " ".join({key for name in names for key in name_keys(name.phones)})
+        entry["names"] = json.dumps([document.id, *names], ensure_ascii=False).encode()
         if document.popularity is not None:
             entry["popularity"] = float(document.popularity)
         return tantivy.Document.from_dict(entry, self._schema)
@@ -238,6 +251,8 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("alias", tokenizer_name="whitespace", index_option="basic")
     builder.add_text_field("alias_terms", tokenizer_name="whitespace", index_option="basic")
     builder.add_text_field("body", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("sound", tokenizer_name="whitespace", index_option="basic")
+    builder.add_bytes_field("names", stored=True)
     builder.add_unsigned_field("title_length", fast=True)
     builder.add_float_field("popularity", fast=True)
     builder.add_bytes_field("record", stored=True)
@@ -270,6 +285,11 @@ def _best(searcher: tantivy.Searcher, hits: list[tuple[float, tantivy.DocAddress
 def _stored(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(searcher.doc(address).get_first("record") or b"")
     return record
+
+
+def _named(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Named:
+    document_id, *names = json.loads(searcher.doc(address).get_first("names") or b"")
+    return Named(document_id, tuple(Name(*name) for name in names))
 
 
 def _result(score: float, record: dict[str, Any]) -> Result:
