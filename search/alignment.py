@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,21 +59,22 @@ class Spans:
 
 def weights(names: Sequence[str]) -> NDArray[np.float64]:
     """What it would cost to leave out each name as a whole: (names,)."""
-    codes = _codes(names)
-    return np.append(_SKIP[:-1], 0)[codes].sum(axis=1) / UNIT
+    skipped: NDArray[np.float64] = np.append(_SKIP[:-1], 0)[_codes(names)].sum(axis=1) / UNIT
+    return skipped
 
 
 def distances(names: Sequence[str], heard: Heard) -> NDArray[np.float64]:
     """The cost of the best place of each name in any reading: (names,), in left-out consonants."""
-    last = _align(names, heard, np.int16, 0)
-    return (last + heard.edges).min(axis=1) / UNIT
+    last = _align(names, heard, np.int16, 0) + heard.edges
+    smallest: NDArray[np.float64] = last.min(axis=1) / UNIT
+    return smallest
 
 
 def spans(names: Sequence[str], heard: Heard) -> Spans:
     """The best place of each name in every reading. Four times the work of `distances`."""
     last = _align(names, heard, np.int32, _START_BITS) + (heard.edges.astype(np.int32) << _START_BITS)
     bounds = [*heard.starts, len(heard.phones) + 1]
-    ends = np.stack([a + last[:, a:b].argmin(axis=1) for a, b in zip(bounds, bounds[1:], strict=False)], axis=1)
+    ends = np.stack([a + last[:, a:b].argmin(axis=1) for a, b in pairwise(bounds)], axis=1)
     best = np.take_along_axis(last, ends, axis=1)
     return Spans((best >> _START_BITS) / UNIT, best & MAX_HEARD, ends)
 

@@ -1,6 +1,6 @@
 """What may have been meant: names of the catalogue that sound like a part of what was heard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from search.alignment import Heard, Spans, distances, spans, weights
 from search.heard_text import HeardText, distinct
 from search.index import SearchIndex
-from search.named import Name
+from search.named import Named
 from search.sound_keys import heard_keys
 from search.text import fold
 
@@ -49,92 +49,76 @@ class Candidate:
     placements: tuple[Placement, ...]
 
 
-@dataclass(frozen=True)
-class _Owned:
-    """A name and who is called so."""
-
-    name: Name
-    document_ids: tuple[str, ...]
-    score: float
-
-
 def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> list[Candidate]:
     """At most `limit` names that sound like a part of any of these texts, the likeliest first.
 
     `texts` are what was heard, the most probable first; `MAX_READINGS` that sound different are looked at. A document
-    comes once, by the name that fits best.
+    comes once, by the name that fits best; names that differ only in accents or case are one.
     """
     readings = distinct(texts, MAX_READINGS)
-    if not readings or limit < 1:
+    keys = {key for reading in readings for key in heard_keys(reading.phones)}
+    named = index.sounding_like(keys, RETRIEVED) if limit > 0 and keys else []
+    if not named:
         return []
     heard = Heard([reading.phones for reading in readings])
-    best = _best(_ranked(_owners(readings, index), heard), limit)
-    if not best:
-        return []
-    phones = [owned.name.phones for owned in best]
+    best = _best(named, heard, limit)
+    phones = [found.phones for found in best]
     where = spans(phones, heard)
     similarities = 1 - where.costs / weights(phones)[:, None]
     return [
-        Candidate(
-            owned.document_ids,
-            owned.name.text,
-            float(similarities[row].max()),
-            owned.score,
-            tuple(_placements(owned.name.text, readings, heard, where, similarities, row)),
+        Candidate(tuple(found.document_ids), found.name, max(similar), found.score, placed)
+        for found, similar, placed in zip(
+            best, similarities.tolist(), _placements(best, readings, heard, where, similarities), strict=True
         )
-        for row, owned in enumerate(best)
     ]
 
 
-def _owners(readings: Sequence[HeardText], index: SearchIndex) -> dict[str, tuple[Name, list[str]]]:
-    """The names that share keys with what was heard, and who is called so; names that differ in accents are one."""
-    keys = {key for reading in readings for key in heard_keys(reading.phones)}
-    owners: dict[str, tuple[Name, list[str]]] = {}
-    for named in index.sounding_like(keys, RETRIEVED):
-        for name in named.names:
-            owners.setdefault(fold(name.text), (name, []))[1].append(named.id)
-    return owners
+@dataclass(frozen=True)
+class _Found:
+    """A name, its sound, and who is called so."""
+
+    name: str
+    phones: str
+    score: float
+    document_ids: list[str]
 
 
-def _ranked(owners: dict[str, tuple[Name, list[str]]], heard: Heard) -> list[_Owned]:
-    phones = [name.phones for name, _ in owners.values()]
-    if not phones:
-        return []
+def _best(named: Sequence[Named], heard: Heard, limit: int) -> list[_Found]:
+    """The `limit` names that fit best, each document by one of them."""
+    owners = [document for document in named for _ in document.names]
+    names = [name for document in named for name in document.names]
+    phones = [sound for document in named for sound in document.phones]
     scores = weights(phones) - DIFFERENCE * distances(phones, heard)
-    order = np.argsort(-scores, kind="stable")
-    entries = list(owners.values())
-    return [_Owned(entries[i][0], tuple(entries[i][1]), float(scores[i])) for i in order]
-
-
-def _best(ranked: Iterable[_Owned], limit: int) -> list[_Owned]:
-    """The first `limit` names of documents that did not come before."""
+    found: dict[str, _Found] = {}
     seen: set[str] = set()
-    best: list[_Owned] = []
-    for owned in ranked:
-        new = tuple(dict.fromkeys(i for i in owned.document_ids if i not in seen))
-        if new:
-            best.append(_Owned(owned.name, new, owned.score))
-            seen.update(new)
-        if len(best) == limit:
+    for i in np.argsort(-scores, kind="stable").tolist():
+        if owners[i].id in seen:
+            continue
+        folded = fold(names[i])
+        if folded not in found and len(found) == limit:
             break
-    return best
+        seen.add(owners[i].id)
+        found.setdefault(folded, _Found(names[i], phones[i], float(scores[i]), [])).document_ids.append(owners[i].id)
+    return list(found.values())
 
 
 def _placements(
-    name: str,
+    best: Sequence[_Found],
     readings: Sequence[HeardText],
     heard: Heard,
     where: Spans,
     similarities: NDArray[np.float64],
-    row: int,
-) -> list[Placement]:
-    """The name in the place where it fits best, in each of the readings where it fits best."""
-    placements: dict[str, Placement] = {}
-    for i in np.argsort(-similarities[row], kind="stable"):
-        reading, offset = readings[i], heard.starts[i]
-        start, end = reading.characters(where.starts[row, i] - offset, where.ends[row, i] - offset)
-        sentence = reading.text[:start] + name + reading.text[end:]
-        placements.setdefault(sentence, Placement(reading.text, start, end, sentence, float(similarities[row, i])))
-        if len(placements) == MAX_PLACEMENTS:
-            break
-    return list(placements.values())
+) -> Iterator[tuple[Placement, ...]]:
+    """For each name the readings where it fits best, with it in its place."""
+    order = np.argsort(-similarities, axis=1, kind="stable").tolist()
+    starts, ends = (where.starts - heard.starts).tolist(), (where.ends - heard.starts).tolist()
+    for row, (found, similar) in enumerate(zip(best, similarities.tolist(), strict=True)):
+        placements: dict[str, Placement] = {}
+        for i in order[row]:
+            # A name of which nothing was heard has no place.
+            if len(placements) < MAX_PLACEMENTS and starts[row][i] < ends[row][i]:
+                start, end = readings[i].characters(starts[row][i], ends[row][i])
+                text = readings[i].text
+                sentence = text[:start] + found.name + text[end:]
+                placements.setdefault(sentence, Placement(text, start, end, sentence, similar[i]))
+        yield tuple(placements.values())

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property
 from typing import Self
 
 from search.sound import pronounce
@@ -34,15 +34,33 @@ class HeardText:
         sounds = [(core, sound) for core in cores if (sound := "".join(pronounce(text[slice(*core)])))]
         return cls(text, tuple(core for core, _ in sounds), tuple(sound for _, sound in sounds))
 
+    @cached_property
+    def _begins(self) -> list[int]:
+        """For each phone the character where a name that begins there does so."""
+        return [
+            (self.words[word] if share >= SHARE_OF_WORD or word + 1 == len(self.words) else self.words[word + 1])[0]
+            for word, sound in enumerate(self.phones)
+            for share in (1 - place / len(sound) for place in range(len(sound)))
+        ]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """For each phone the character before which a name ends that has it last."""
+        return [
+            (self.words[word] if share >= SHARE_OF_WORD or word == 0 else self.words[word - 1])[1]
+            for word, sound in enumerate(self.phones)
+            for share in ((place + 1) / len(sound) for place in range(len(sound)))
+        ]
+
+    @cached_property
+    def _word_of(self) -> list[int]:
+        return [word for word, sound in enumerate(self.phones) for _ in sound]
+
     def characters(self, start: int, end: int) -> tuple[int, int]:
-        """Where the words stand that the phones from `start` to `end` (which is later) are of, in characters."""
-        ends = list(accumulate(map(len, self.phones)))
-        taken = [
-            word
-            for word, (sound, stop) in enumerate(zip(self.phones, ends, strict=True))
-            if min(end, stop) - max(start, stop - len(sound)) >= SHARE_OF_WORD * len(sound)
-        ] or [next(word for word, stop in enumerate(ends) if stop > start)]
-        return self.words[taken[0]][0], self.words[taken[-1]][1]
+        """Where the words stand that the phones from `start` to before `end`, one at least, are of, in characters."""
+        first, last = self._begins[start], self._ends[end - 1]
+        # A name that lies in one word, or in less than half of two, takes the first of them.
+        return (first, last) if first < last else self.words[self._word_of[start]]
 
 
 def distinct(texts: Iterable[str], limit: int) -> list[HeardText]:

@@ -1,35 +1,32 @@
 """The names of a document as search by sound sees them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import islice
+from typing import Self
 
-from search.document import Document
 from search.sound import MAX_PHONES, pronounce
 
 # More are only found by their spelling.
 MAX_NAMES = 100
 
 
-class Name(NamedTuple):
-    """A name as it is written, and its phones (see `phones`)."""
-
-    text: str
-    phones: str
-
-
 @dataclass(frozen=True)
 class Named:
-    """A document, by its id, and its names: the title first, then aliases; of those that sound alike the first."""
+    """A document, by its id, and its names: the title first, then aliases; of those that sound alike the first.
+
+    `phones` has the sound of each of `names`: characters of `phones.PHONES`.
+    """
 
     id: str
-    names: tuple[Name, ...]
+    names: list[str]
+    phones: list[str]
 
-
-def names_of(document: Document) -> tuple[Name, ...]:
-    """The names that can be said, in the order of `Named`."""
-    by_sound: dict[str, Name] = {}
-    for text in (document.title, *document.aliases[:MAX_NAMES]):
-        phones = "".join(pronounce(text))[:MAX_PHONES]
-        if phones:
-            by_sound.setdefault(phones, Name(text, phones))
-    return tuple(by_sound.values())
+    @classmethod
+    def of(cls, document_id: str, names: Iterable[tuple[str, list[str]]]) -> Self:
+        """With the names that can be said; each is given with its tokens."""
+        by_sound: dict[str, str] = {}
+        for name, terms in islice(names, MAX_NAMES):
+            if phones := "".join(pronounce(name, terms))[:MAX_PHONES]:
+                by_sound.setdefault(phones, name)
+        return cls(document_id, list(by_sound.values()), list(by_sound))

@@ -5,6 +5,7 @@ what it hears by these rules too; that both sides err alike matters more than th
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from search.spoken_words import spoken
@@ -27,23 +28,45 @@ _RULES = """
     a+=a e=e i+=i o=o u+=u
     b+=b d+=d f+=f k+=k l+=l m+=m n+=n p+=p r+=r s+=s t+=t v+=v z+=z
 """
-_PAIRS = [rule.rsplit("=", 1) for rule in _RULES.split()]
-_SPELLING = re.compile("|".join(f"({letters})" for letters, _ in _PAIRS))
-_SOUNDS = [sound for _, sound in _PAIRS]
+
+
+def _by_letter(rules: Iterable[str]) -> dict[str, tuple[re.Pattern[str], list[str]]]:
+    """For each letter that a spelling may begin with, all such spellings in one pattern, and their phones."""
+    spellings: dict[str, list[list[str]]] = {}
+    for rule in rules:
+        letters, sound = rule.rsplit("=", 1)
+        spellings.setdefault(re.sub(r"^\^|^\(\?<=.*?\)", "", letters)[0], []).append([letters, sound])
+    return {
+        first: (re.compile("|".join(f"({letters})" for letters, _ in pairs)), [sound for _, sound in pairs])
+        for first, pairs in spellings.items()
+    }
+
+
+_SPELLINGS = _by_letter(_RULES.split())
+_NO_SPELLING: tuple[re.Pattern[str], list[str]] = (re.compile("(?!)"), [])
 
 # Nobody says a longer name whole: of those what comes first is compared.
 MAX_PHONES = 32
 
 
-def pronounce(text: str) -> list[str]:
-    """The phones of each spoken word, as characters of `phones.PHONES`: "Reykjavík 7" is "rikJavik" and "sevn".
+def pronounce(text: str, terms: list[str] | None = None) -> list[str]:
+    """The phones of each spoken word, as characters of `phones.PHONES`: "Reykjavík 7" is "rikJavik" and "seven".
 
-    Words in a script that has no rules here have none and are left out.
+    `terms` are the text's tokens, where they are known. Words in a script that has no rules here are left out.
     """
-    said = tokens(text.replace("&", " and ")) if "&" in text else tokens(text)
-    return [sound for word in spoken(said) if (sound := _sound(word))]
+    if "&" in text:
+        terms = tokens(text.replace("&", " and "))
+    return [sound for word in spoken(tokens(text) if terms is None else terms) if (sound := _sound(word))]
 
 
 @lru_cache(1 << 16)
 def _sound(word: str) -> str:
-    return "".join(_SOUNDS[(match.lastindex or 1) - 1] for match in _SPELLING.finditer(word))
+    sounds: list[str] = []
+    place = 0
+    while place < len(word):
+        pattern, phones = _SPELLINGS.get(word[place], _NO_SPELLING)
+        match = pattern.match(word, place)
+        if match:
+            sounds.append(phones[(match.lastindex or 1) - 1])
+        place = match.end() if match else place + 1
+    return "".join(sounds)

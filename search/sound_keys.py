@@ -5,7 +5,7 @@ that take all vowels for one. Both take consonants that are easily confused for 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 _START, _END = "^", "$"
 _CONSONANTS = ("pb", "fvT", "td", "kg", "szSCJ", "mnN")
@@ -17,9 +17,12 @@ MAX_WORDS = 4
 _REPEATED = re.compile(r"(.)\1+")
 
 
-def name_keys(phones: str) -> set[str]:
-    """The keys of a name of these phones, its start and end among them."""
-    return {key for view in _TABLES for key in _runs(_coarse(_START + phones + _END, view[0]), view[1])}
+def names_keys(names: Iterable[str]) -> set[str]:
+    """The keys of names of these phones, their starts and ends among them."""
+    marked = " ".join(f"{_START}{phones}{_END}" for phones in names)
+    return {
+        key for table, length in _TABLES for name in _coarse(marked, table).split(" ") for key in _runs(name, length)
+    }
 
 
 def heard_keys(words: Sequence[str]) -> set[str]:

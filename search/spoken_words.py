@@ -1,10 +1,11 @@
 """What is said for what is written: numbers, abbreviations, initials, letters of other scripts."""
 
-_ONES = (
+_BELOW_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
-).split()
-_TENS = ["", "", *"twenty thirty forty fifty sixty seventy eighty ninety".split()]
+)
+_ONES = _BELOW_TWENTY.split()
+_TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 _ABBREVIATIONS = {
     "st": "saint",
@@ -19,15 +20,11 @@ _ABBREVIATIONS = {
 }
 _LAST = {"st": "street", "dr": "drive", "rd": "road", "ave": "avenue", "blvd": "boulevard", "mt": "mountain"}
 
-_LETTERS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz",
-        (
-            "ay bee see dee ee ef jee aitch eye jay kay el em en oh pee cue ar ess tee you vee doubleyou ex why zee"
-        ).split(),
-        strict=True,
-    )
+_LETTER_NAMES = (
+    "a ay,b bee,c see,d dee,e ee,f ef,g jee,h aitch,i eye,j jay,k kay,l el,m em,n en,o oh,p pee,q cue,r ar,s ess,t tee,"
+    "u you,v vee,w dublyu,x ex,y why,z zee"
 )
+_LETTERS = {pair[0]: pair[2:] for pair in _LETTER_NAMES.split(",")}
 _VOWELS = set("aeiouy")
 # A longer word without a vowel is written by consonants only, as Arabic is; nobody spells it.
 MAX_INITIALS = 4

@@ -15,10 +15,10 @@ import tantivy
 from search.document import RESERVED, Document
 from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import prepared_folder
-from search.named import Name, Named, names_of
+from search.named import Named
 from search.ranking import MAX_ALIAS_TERMS, popularity_factor, query_terms, whole_alias
 from search.result import Result
-from search.sound_keys import name_keys
+from search.sound_keys import names_keys
 from search.tantivy_query import QueryBuilder, any_key
 from search.text import tokens
 
@@ -185,19 +185,21 @@ class TantivyIndex:
     def _entry(self, document: Document) -> tantivy.Document:
         """A document as Tantivy keeps it: folded tokens to find it by, and the record to give back."""
         title = tokens(document.title)
-        aliases = [terms for alias in document.aliases if (terms := tokens(alias))]
+        of_aliases = [tokens(alias) for alias in document.aliases]
+        aliases = [terms for terms in of_aliases if terms]
+        names = zip((document.title, *document.aliases), (title, *of_aliases), strict=True)
+        named = Named.of(document.id, names)
         entry: dict[str, Any] = {
             "id": document.id,
             "title": " ".join(title),
             "title_length": len(title),
             "alias": " ".join(whole_alias(terms) for terms in aliases if len(terms) <= MAX_ALIAS_TERMS),
             "alias_terms": " ".join(term for terms in aliases for term in terms),
+            "sound": " ".join(names_keys(named.phones)),
+            "named": json.dumps([named.id, named.names, named.phones], ensure_ascii=False).encode(),
             "body": " ".join(tokens(document.body)),
             "record": json.dumps(document.to_record(), ensure_ascii=False, allow_nan=False).encode(),
         }
-        names = names_of(document)
-        entry["sound"] = " ".join({key for name in names for key in name_keys(name.phones)})
-        entry["names"] = json.dumps([document.id, *names], ensure_ascii=False).encode()
         if document.popularity is not None:
             entry["popularity"] = float(document.popularity)
         return tantivy.Document.from_dict(entry, self._schema)
@@ -252,7 +254,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("alias_terms", tokenizer_name="whitespace", index_option="basic")
     builder.add_text_field("body", tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("sound", tokenizer_name="whitespace", index_option="basic")
-    builder.add_bytes_field("names", stored=True)
+    builder.add_bytes_field("named", stored=True)
     builder.add_unsigned_field("title_length", fast=True)
     builder.add_float_field("popularity", fast=True)
     builder.add_bytes_field("record", stored=True)
@@ -288,8 +290,7 @@ def _stored(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> dict[str
 
 
 def _named(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Named:
-    document_id, *names = json.loads(searcher.doc(address).get_first("names") or b"")
-    return Named(document_id, tuple(Name(*name) for name in names))
+    return Named(*json.loads(searcher.doc(address).get_first("named") or b""))
 
 
 def _result(score: float, record: dict[str, Any]) -> Result:

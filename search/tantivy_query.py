@@ -1,8 +1,8 @@
 """What Tantivy is asked for a query's terms."""
 
 from collections.abc import Collection, Iterator
-from itertools import accumulate
 from dataclasses import dataclass
+from itertools import accumulate
 
 import tantivy
 from tantivy import Occur, Query
