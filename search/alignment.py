@@ -45,6 +45,25 @@ class Heard:
             self.edges[ends[ends <= len(text)]] = 0
 
 
+class Names:
+    """The phones of names, in the order of their number of phones, the most first, as aligning takes them."""
+
+    def __init__(self, phones: Sequence[str]) -> None:
+        lengths = np.fromiter(map(len, phones), np.int64, len(phones))
+        there = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        codes = np.full(there.shape, _SEPARATOR, np.uint8)
+        codes[there] = _indices("".join(phones))
+        self.order = np.argsort(-lengths, kind="stable")
+        self.codes = codes[self.order]  # (names, phones of the longest), filled with the separator
+
+    def weights(self) -> NDArray[np.float64]:
+        """What it would cost to leave out each name as a whole: (names,)."""
+        skip = np.append(_SKIP[:-1], 0)
+        result = np.empty(len(self.order))
+        result[self.order] = skip[self.codes].sum(axis=1) / UNIT
+        return result
+
+
 @dataclass(frozen=True)
 class Spans:
     """For each name and reading the best place of the name in it.
@@ -57,20 +76,14 @@ class Spans:
     ends: NDArray[np.int64]
 
 
-def weights(names: Sequence[str]) -> NDArray[np.float64]:
-    """What it would cost to leave out each name as a whole: (names,)."""
-    skipped: NDArray[np.float64] = np.append(_SKIP[:-1], 0)[_codes(names)].sum(axis=1) / UNIT
-    return skipped
-
-
-def distances(names: Sequence[str], heard: Heard) -> NDArray[np.float64]:
+def distances(names: Names, heard: Heard) -> NDArray[np.float64]:
     """The cost of the best place of each name in any reading: (names,), in left-out consonants."""
     last = _align(names, heard, np.int16, 0) + heard.edges
     smallest: NDArray[np.float64] = last.min(axis=1) / UNIT
     return smallest
 
 
-def spans(names: Sequence[str], heard: Heard) -> Spans:
+def spans(names: Names, heard: Heard) -> Spans:
     """The best place of each name in every reading. Four times the work of `distances`."""
     last = _align(names, heard, np.int32, _START_BITS) + (heard.edges.astype(np.int32) << _START_BITS)
     bounds = [*heard.starts, len(heard.phones) + 1]
@@ -79,26 +92,24 @@ def spans(names: Sequence[str], heard: Heard) -> Spans:
     return Spans((best >> _START_BITS) / UNIT, best & MAX_HEARD, ends)
 
 
-def _align(names: Sequence[str], heard: Heard, kind: type[np.signedinteger], shift: int) -> NDArray[np.signedinteger]:
+def _align(names: Names, heard: Heard, kind: type[np.signedinteger], shift: int) -> NDArray[np.signedinteger]:
     """The cost of each whole name ending before each place of what was heard: (names, heard + 1).
 
     The dynamic programme of approximate string matching (Sellers, 1980), a phone of all names at a time. In bits
     below `shift` each cost carries where it started.
     """
-    order = np.argsort([-len(name) for name in names], kind="stable")
-    codes = _codes([names[i] for i in order])
     replace = _REPLACE[:, heard.phones].astype(kind) << shift
     skip = _SKIP.astype(kind) << shift
     inserted = skip[heard.phones]
     first = heard.edges.astype(kind) << shift
     if shift:
         first += np.arange(len(first), dtype=kind)
-    rows = np.repeat(first[None], len(names), axis=0)
-    for phones in codes.T:
+    rows = np.repeat(first[None], len(names.order), axis=0)
+    for phones in names.codes.T:
         active = int(np.count_nonzero(phones != _SEPARATOR))
         _advance(rows[:active], phones[:active], replace, skip, inserted)
     result = np.empty_like(rows)
-    result[order] = rows
+    result[names.order] = rows
     return result
 
 
@@ -118,12 +129,6 @@ def _advance(
     for _ in range(_MAX_INSERTED):
         np.add(rows[:, :-1], inserted, out=replaced)
         np.minimum(after, replaced, out=after)
-
-
-def _codes(names: Sequence[str]) -> NDArray[np.uint8]:
-    """(names, phones of the longest), filled with the separator."""
-    longest = max(map(len, names), default=0)
-    return _indices("".join(name.ljust(longest) for name in names)).reshape(len(names), longest)
 
 
 def _indices(phones: str) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.alignment import Heard, Spans, distances, spans, weights
+from search.alignment import Heard, Names, Spans, distances, spans
 from search.heard_text import HeardText, distinct
 from search.index import SearchIndex
 from search.named import Named
@@ -14,7 +14,7 @@ from search.sound_keys import heard_keys
 from search.text import fold
 
 # How many documents are compared with what was heard, of those that share most keys with it.
-RETRIEVED = 400
+RETRIEVED = 300
 MAX_READINGS = 8
 # What a difference costs, against what the same sounds earn where they agree: with more, short names come up that
 # agree by chance, with less long ones that hardly do.
@@ -62,9 +62,9 @@ def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> lis
         return []
     heard = Heard([reading.phones for reading in readings])
     best = _best(named, heard, limit)
-    phones = [found.phones for found in best]
-    where = spans(phones, heard)
-    similarities = 1 - where.costs / weights(phones)[:, None]
+    names = Names([found.phones for found in best])
+    where = spans(names, heard)
+    similarities = 1 - where.costs / names.weights()[:, None]
     return [
         Candidate(tuple(found.document_ids), found.name, max(similar), found.score, placed)
         for found, similar, placed in zip(
@@ -88,7 +88,8 @@ def _best(named: Sequence[Named], heard: Heard, limit: int) -> list[_Found]:
     owners = [document for document in named for _ in document.names]
     names = [name for document in named for name in document.names]
     phones = [sound for document in named for sound in document.phones]
-    scores = weights(phones) - DIFFERENCE * distances(phones, heard)
+    aligned = Names(phones)
+    scores = aligned.weights() - DIFFERENCE * distances(aligned, heard)
     found: dict[str, _Found] = {}
     seen: set[str] = set()
     for i in np.argsort(-scores, kind="stable").tolist():

@@ -290,7 +290,8 @@ def _stored(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> dict[str
 
 
 def _named(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Named:
-    return Named(*json.loads(searcher.doc(address).get_first("named") or b""))
+    stored: bytes = searcher.doc(address).get_first("named") or b""
+    return Named(*json.loads(stored.decode()))
 
 
 def _result(score: float, record: dict[str, Any]) -> Result:
