@@ -25,7 +25,7 @@ _SKIP = np.append(np.round(_COSTS.skip * UNIT), _BARRIER).astype(np.int16)
 _INDEX = np.full(256, _SEPARATOR, np.uint8)
 _INDEX[np.frombuffer(PHONES.encode(), np.uint8)] = np.arange(_SEPARATOR)
 # An alignment's start is carried in the lower bits of its cost.
-_START_BITS = 11
+_START_BITS = 10
 MAX_HEARD = (1 << _START_BITS) - 1
 
 

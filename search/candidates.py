@@ -70,6 +70,7 @@ def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> lis
         for found, similar, placed in zip(
             best, similarities.tolist(), _placements(best, readings, heard, where, similarities), strict=True
         )
+        if placed
     ]
 
 

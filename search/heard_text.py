@@ -9,6 +9,8 @@ from typing import Self
 from search.sound import pronounce
 from search.text import WORD_CHARACTER
 
+# What comes later is not looked at: it is a minute of speech.
+MAX_CHARACTERS = 1024
 # A word gives way to a name that takes this share of its sounds.
 SHARE_OF_WORD = 0.5
 
@@ -28,7 +30,7 @@ class HeardText:
     def of(cls, text: str) -> Self:
         cores = [
             (word.start() + core.start(), word.start() + core.end())
-            for word in _WORD.finditer(text)
+            for word in _WORD.finditer(text, 0, MAX_CHARACTERS)
             if (core := _CORE.search(word.group()))
         ]
         sounds = [(core, sound) for core in cores if (sound := "".join(pronounce(text[slice(*core)])))]

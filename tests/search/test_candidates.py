@@ -72,4 +72,11 @@ class TestFindCandidates:
         fill(index, *PLACES)
         assert find_candidates([], index, 5) == []
         assert find_candidates(["", "?!", "東京"], index, 5) == []
-        assert find_candidates(["word " * 2000], index, 5) is not None
+
+    def test_endless_speech_keeps_its_words(self, index: SearchIndex) -> None:
+        fill(index, *PLACES)
+        rest = " and so on" * 20_000
+
+        found = first(index, "hotels in filadelphia" + rest)
+
+        assert found.placements[0].sentence == "hotels in Philadelphia" + rest
