@@ -11,6 +11,8 @@ from search.text import WORD_CHARACTER
 
 # What comes later is not looked at: it is a minute of speech.
 MAX_CHARACTERS = 1024
+# Readings are compared for as long as there are fewer phones: time goes by them.
+ENOUGH_PHONES = 300
 # A word gives way to a name that takes this share of its sounds.
 SHARE_OF_WORD = 0.5
 
@@ -66,12 +68,15 @@ class HeardText:
 
 
 def distinct(texts: Iterable[str], limit: int) -> list[HeardText]:
-    """The readings of these texts that sound different from those before, at most `limit`; none without a sound."""
+    """The readings of these texts that sound different from those before; none without a sound.
+
+    At most `limit`, and no more once they have `ENOUGH_PHONES` together: six of a query, fewer of a speech.
+    """
     by_sound: dict[tuple[str, ...], HeardText] = {}
     for text in texts:
         reading = HeardText.of(text)
         if reading.phones:
             by_sound.setdefault(reading.phones, reading)
-        if len(by_sound) == limit:
+        if len(by_sound) == limit or sum(len(sound) for words in by_sound for sound in words) >= ENOUGH_PHONES:
             break
     return list(by_sound.values())

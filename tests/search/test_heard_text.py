@@ -30,3 +30,9 @@ def test_readings_that_sound_alike_are_one() -> None:
     readings = distinct(["Thank you.", "thank you", "", "?", "Thank Joe.", "Bank you"], 2)
 
     assert [reading.text for reading in readings] == ["Thank you.", "Thank Joe."]
+
+
+def test_of_long_speech_fewer_readings_do() -> None:
+    speech = "we are looking for something that is a little longer than a query usually is " * 3
+
+    assert len(distinct((speech + end for end in ("now", "then", "here", "there")), 4)) == 2
