@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from asr.transcript import Likelihood
 from search.candidates import Candidate
 from search.result import Match
+from search.text import tokens
 
 SOUND = 1.69
 ACOUSTIC = 0.17
@@ -27,6 +28,8 @@ PER_LOG_WORDS = 2.7
 PER_LOGPROB = 0.9
 PER_LEAST_LOGPROB = 2.6
 LEAST_CONFIDENCE = 1e-3
+# More the acoustic model hardly ever says for a name: the text that was heard is the likeliest that there is.
+MOST_ACOUSTIC = 1.0
 # Others are searched for, too, down to this share of the best's probability; so many of them at most.
 LEAST_SHARE = 0.01
 MOST = 8
@@ -57,13 +60,26 @@ def meanings(
         for candidate in candidates[::-1]
     }
     best = max(totals.values(), default=-math.inf)
-    if best < _enough(heard, least_confidence, plain):
+    if best < _enough(heard, least_confidence, plain.logprob / plain.tokens):
         return [Meaning(heard, 1.0, "text")]
     ranked = sorted(totals.items(), key=lambda item: -item[1])[:MOST]
-    named = [
-        Meaning(text, share, "acoustic") for text, total in ranked if (share := math.exp(total - best)) >= LEAST_SHARE
-    ]
-    return [*named, Meaning(heard, LEAST_SHARE, "text")]
+    named = {text: math.exp(total - best) for text, total in ranked if total - best >= math.log(LEAST_SHARE)}
+    said = {text: share for text, share in named.items() if tokens(text) == tokens(heard)}
+    others = [Meaning(text, share, "acoustic") for text, share in named.items() if text not in said]
+    plain_text = Meaning(heard, max(said.values(), default=LEAST_SHARE), "text")
+    return sorted([plain_text, *others], key=lambda meaning: -meaning.share)
+
+
+def worth_asking(heard: str, confidence: float, least_confidence: float, candidates: Sequence[Candidate]) -> bool:
+    """Whether the acoustic model may find that one of these names was meant, and not what the text says.
+
+    `confidence` is that of the text, from 0 to 1. Where the name that sounds best stands in the text there is nothing
+    to be asked, nor where none sounds so well that it could be believed.
+    """
+    if not candidates or tokens(sentence(candidates[0])) == tokens(heard):
+        return False
+    enough = _enough(heard, least_confidence, math.log(max(confidence, LEAST_CONFIDENCE)))
+    return SOUND * candidates[0].evidence + MOST_ACOUSTIC >= enough
 
 
 def sentence(candidate: Candidate) -> str:
@@ -76,10 +92,10 @@ def _total(candidate: Candidate, own: Likelihood, plain: Likelihood) -> float:
     return SOUND * candidate.evidence + ACOUSTIC * acoustic
 
 
-def _enough(heard: str, least_confidence: float, plain: Likelihood) -> float:
+def _enough(heard: str, least_confidence: float, logprob: float) -> float:
     return (
         ENOUGH
         + PER_LOG_WORDS * math.log(max(1, len(heard.split())))
-        + PER_LOGPROB * plain.logprob / plain.tokens
+        + PER_LOGPROB * logprob
         + PER_LEAST_LOGPROB * math.log(max(least_confidence, LEAST_CONFIDENCE))
     )

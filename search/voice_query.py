@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from asr.transcript import Likelihood, Transcript
 from search.candidates import Candidate, find_candidates
 from search.index import SearchIndex
-from search.meant import meanings, sentence
+from search.meant import meanings, sentence, worth_asking
 from search.result import Result
 from search.text import WORD_CHARACTER
 
@@ -41,10 +41,12 @@ class Proposal:
 
 
 def propose(transcript: Transcript, index: SearchIndex) -> Proposal:
-    """Names of the catalogue that may have been said."""
+    """Names of the catalogue that may have been said; none where that is not worth asking."""
     readings = [transcript.text, *(other.text for other in transcript.alternatives)]
     least = min(transcript.word_confidences, default=1.0)
-    return Proposal(transcript.text, least, find_candidates(readings, index, PROPOSED))
+    candidates = find_candidates(readings, index, PROPOSED)
+    is_open = worth_asking(transcript.text, transcript.confidence, least, candidates)
+    return Proposal(transcript.text, least, candidates if is_open else ())
 
 
 def find(

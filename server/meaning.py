@@ -25,6 +25,6 @@ async def find_meant(services: Services, transcript: Transcript, clip: DecodedCl
         return await services.in_search_thread(find, Proposal(transcript.text), services.index, limit)
     proposal = await services.in_search_thread(propose, transcript, services.index)
     texts = proposal.texts
-    told = await asyncio.wrap_future(clip.score(texts))
+    told = await asyncio.wrap_future(clip.score(texts)) if texts else []
     likelihoods = dict(zip(texts, told, strict=True))
     return await services.in_search_thread(find, proposal, services.index, limit, likelihoods)

@@ -19,6 +19,7 @@ class SearchResult(BaseModel):
     )
     match: Match = Field(
         "text",
+        examples=["text"],
         description="Why it is here: `text`, it has words that were heard; `acoustic`, it is called what sounds like a "
         "part of that, and what the acoustic model finds likely.",
     )
