@@ -25,9 +25,10 @@ from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import frame_count, log_mel_spectrogram
 from asr.invention import is_doubtful
 from asr.scheduler import Scheduler, Turn
-from asr.scoring import Likelihood, TextScoring
+from asr.scoring import TextScoring
 from asr.stable import begins_with
 from asr.steps import Heard
+from asr.transcript import Likelihood
 
 logger = logging.getLogger(__name__)
 

@@ -11,16 +11,9 @@ from dataclasses import dataclass, field
 
 from asr.decoding import Rules
 from asr.steps import Choice, Heard, Past, Row, Stepper
+from asr.transcript import Likelihood
 
 ROWS_AT_ONCE = 64  # of one job, in a step that it shares with others
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """The log-probability of a text, its end included, and of how many tokens it is the sum."""
-
-    logprob: float
-    tokens: int
 
 
 @dataclass(eq=False)

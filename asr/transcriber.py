@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from asr.audio import Audio, Samples, decode_audio
 from asr.decoding import DecodedWindow, DecodingOptions, Reading
-from asr.engine import DecodedClip, Engine
+from asr.engine import DecodedClip, Engine, Score
 from asr.invention import is_invented
 from asr.quality import Gate
 from asr.replicas import Replicas
@@ -116,9 +116,13 @@ class Transcriber:
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:
         """Everything in one call, which waits for the answer."""
-        prepared, options = self.prepare(data), options or self.options()
+        return self.hear(data, options or self.options())[0]
+
+    def hear(self, data: bytes, options: DecodingOptions) -> tuple[Transcript, Score | None]:
+        """The same, with what scores texts against the audio where the options keep it."""
+        prepared = self.prepare(data)
         clip = self.engine.submit(prepared.windows, options).result() if prepared.windows else None
-        return self.assemble(prepared, options, clip)
+        return self.assemble(prepared, options, clip), clip.score if clip else None
 
 
 def _nothing_heard(prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:

@@ -42,6 +42,14 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class Likelihood:
+    """The log-probability of a text for a piece of audio, its end included, and of how many tokens it is the sum."""
+
+    logprob: float
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Timings:
     """Where the time went, in seconds: preparing the audio, waiting for the engine, the model's two halves."""
 

@@ -21,6 +21,8 @@ MAX_READINGS = 8
 DIFFERENCE = 2.5
 # In how many readings a name is put at most.
 MAX_PLACEMENTS = 3
+# What a name's share among its document's counts against its sound.
+PRIOR = 0.38
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,23 @@ class Placement:
 class Candidate:
     """A name that may have been said, and the documents that are called so.
 
-    `similarity` is 1 where it sounds just as what was heard, and 0 where nothing agrees; `score`, which ranks, counts
-    long names that agree for more than short ones. `placements` differ in their sentence, the most similar first.
+    `similarity` is 1 where it sounds just as what was heard, and 0 where nothing agrees; `score` counts long names that
+    agree for more than short ones. `prior` is the logarithm of the share of this name among those of its document: a
+    title's is 0, and the more aliases a document has the less one of them counts. `placements` differ in their
+    sentence, the most similar first.
     """
 
     document_ids: tuple[str, ...]
     name: str
     similarity: float
     score: float
+    prior: float
     placements: tuple[Placement, ...]
+
+    @property
+    def evidence(self) -> float:
+        """How far the sound speaks for it; by this they are ranked."""
+        return self.score + PRIOR * self.prior
 
 
 def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> list[Candidate]:
@@ -66,7 +76,7 @@ def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> lis
     where = spans(names, heard)
     similarities = 1 - where.costs / names.weights()[:, None]
     return [
-        Candidate(tuple(found.document_ids), found.name, max(similar), found.score, placed)
+        Candidate(tuple(found.document_ids), found.name, max(similar), found.score, found.prior, placed)
         for found, similar, placed in zip(
             best, similarities.tolist(), _placements(best, readings, heard, where, similarities), strict=True
         )
@@ -81,6 +91,7 @@ class _Found:
     name: str
     phones: str
     score: float
+    prior: float
     document_ids: list[str]
 
 
@@ -89,18 +100,21 @@ def _best(named: Sequence[Named], heard: Heard, limit: int) -> list[_Found]:
     owners = [document for document in named for _ in document.names]
     names = [name for document in named for name in document.names]
     phones = [sound for document in named for sound in document.phones]
+    priors = np.array([prior for document in named for prior in document.priors])
     aligned = Names(phones)
     scores = aligned.weights() - DIFFERENCE * distances(aligned, heard)
     found: dict[str, _Found] = {}
     seen: set[str] = set()
-    for i in np.argsort(-scores, kind="stable").tolist():
+    for i in np.argsort(-(scores + PRIOR * priors), kind="stable").tolist():
         if owners[i].id in seen:
             continue
         folded = fold(names[i])
         if folded not in found and len(found) == limit:
             break
         seen.add(owners[i].id)
-        found.setdefault(folded, _Found(names[i], phones[i], float(scores[i]), [])).document_ids.append(owners[i].id)
+        found.setdefault(
+            folded, _Found(names[i], phones[i], float(scores[i]), float(priors[i]), [])
+        ).document_ids.append(owners[i].id)
     return list(found.values())
 
 

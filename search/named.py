@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from math import log
 from typing import Self
 
 from search.sound import MAX_PHONES, pronounce
@@ -21,6 +22,11 @@ class Named:
     id: str
     names: list[str]
     phones: list[str]
+
+    @property
+    def priors(self) -> list[float]:
+        """For each name the logarithm of its share: the title stands for itself, the aliases for it together."""
+        return [0.0] + [-log(len(self.names))] * (len(self.names) - 1) if self.names else []
 
     @classmethod
     def of(cls, document_id: str, names: Iterable[tuple[str, list[str]]]) -> Self:

@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from search.document import JSON
+
+Match = Literal["text", "acoustic"]
+"""Why a document is among the results: it has words of the text that was heard or typed; or it is called what sounds
+like a part of that, and what the acoustic model finds likely."""
 
 
 @dataclass(frozen=True)
@@ -15,3 +20,4 @@ class Result:
     title: str
     body: str
     fields: Mapping[str, JSON]
+    match: Match = "text"

@@ -1,11 +1,18 @@
-"""From what was heard to results."""
+"""From what was heard to results: names that may have been meant are proposed, then the acoustic model decides."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from asr.transcript import Likelihood, Transcript
+from search.candidates import Candidate, find_candidates
 from search.index import SearchIndex
+from search.meant import meanings, sentence, worth_asking
 from search.result import Result
 from search.text import WORD_CHARACTER
+
+# Names that are put before the acoustic model: with four times as many, none of 300 queries more was right.
+PROPOSED = 12
 
 # From a word's first letter or digit to its last: "3.5", "o'hare" and "saint-denis" stay whole.
 _CORE = re.compile(f"{WORD_CHARACTER}(?:.*{WORD_CHARACTER})?")
@@ -13,16 +20,52 @@ _CORE = re.compile(f"{WORD_CHARACTER}(?:.*{WORD_CHARACTER})?")
 
 @dataclass(frozen=True)
 class VoiceResults:
-    """What was searched for, and what was found."""
+    """What was searched for, and what was found: `query` is what was heard, or what it was taken for."""
 
     query: str
     results: list[Result]
 
 
-def find(text: str, index: SearchIndex, limit: int) -> VoiceResults:
-    """Search for what a transcript asks; at most `limit` results, the best first."""
-    query = normalise(text)
-    return VoiceResults(query, index.search(query, limit))
+@dataclass(frozen=True)
+class Proposal:
+    """What was heard, how sure the recogniser is of its least sure word, and names that sound like a part of it."""
+
+    heard: str
+    least_confidence: float = 1.0
+    candidates: Sequence[Candidate] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """What the acoustic model is to be asked: how likely each is."""
+        return list(dict.fromkeys([self.heard, *map(sentence, self.candidates)])) if self.candidates else []
+
+
+def propose(transcript: Transcript, index: SearchIndex) -> Proposal:
+    """Names of the catalogue that may have been said; none where that is not worth asking."""
+    readings = [transcript.text, *(other.text for other in transcript.alternatives)]
+    least = min(transcript.word_confidences, default=1.0)
+    candidates = find_candidates(readings, index, PROPOSED)
+    is_open = worth_asking(transcript.text, transcript.confidence, least, candidates)
+    return Proposal(transcript.text, least, candidates if is_open else ())
+
+
+def find(
+    proposal: Proposal, index: SearchIndex, limit: int, likelihoods: Mapping[str, Likelihood] | None = None
+) -> VoiceResults:
+    """Search for what may have been meant; at most `limit` results, the best first.
+
+    `likelihoods` are those of the proposal's `texts`; without them the sound decides alone. A document's score is the
+    relevance of its text to a query, as much of it as the query is probable: of several queries the highest.
+    """
+    meant = meanings(proposal.heard, proposal.least_confidence, proposal.candidates, likelihoods or {})
+    best: dict[str, Result] = {}
+    for meaning in meant:
+        for result in index.search(normalise(meaning.text), limit):
+            weighed = replace(result, score=result.score * meaning.share, match=meaning.match)
+            if result.id not in best or best[result.id].score < weighed.score:
+                best[result.id] = weighed
+    ranked = sorted(best.values(), key=lambda result: (-result.score, result.id))
+    return VoiceResults(normalise(meant[0].text), ranked[:limit])
 
 
 def normalise(transcript: str) -> str:

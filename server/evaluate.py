@@ -9,6 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
-from search.voice_query import find
+from search.voice_query import Proposal, VoiceResults, find, propose
+from server.meaning import to_be_searched
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import Figures, Heard, Span, figures, is_number, row_problem
 from server.services import load_replicas
@@ -55,14 +57,15 @@ def run_evaluation(
     catalogue = _catalogue(catalogue, manifest, rows)
     if predictions:
         _check_writable(predictions)
-    if "utterances" in rows[0]:
-        heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
-    elif said is not None:
-        heard = [Heard(row, *said.get(row["audio"], ("", 0.0))) for row in rows]
-    else:
-        heard = _hear_all(settings, rows, manifest.parent, err)
-    if catalogue:
-        _search_all(heard, catalogue)
+    with _opened(catalogue) as index:
+        if "utterances" in rows[0]:
+            heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
+        elif said is not None:
+            heard = [_read_text(row, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
+        else:
+            heard = _hear_all(settings, rows, manifest.parent, index, err)
+        if index:
+            _search_typed(heard, index)
     if predictions:
         _write_predictions(predictions, heard)
     report = figures(heard)
@@ -128,41 +131,63 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def _hear_all(settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, err: Console) -> list[Heard]:
+@contextmanager
+def _opened(catalogue: Path | None) -> Iterator[SearchIndex | None]:
+    """An index of the catalogue, if there is one, for as long as it is needed."""
+    if catalogue is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as scratch, open_index(f"tantivy:{scratch}/index") as index:
+        index.upsert(read_catalogue(catalogue))
+        yield index
+
+
+def _hear_all(
+    settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, index: SearchIndex | None, err: Console
+) -> list[Heard]:
     decode = partial(decode_audio, limits=AudioLimits(settings.max_audio_seconds))
     # One clip at a time: more replicas would have nothing to do.
     with load_replicas(settings, shares_here(replicas=1, threads=settings.threads)) as engine:
         transcriber = Transcriber(engine, languages=settings.languages, decode=decode)
-        _hear(rows[0], folder, transcriber)  # not counted: the first call allocates
-        return [_hear(row, folder, transcriber) for row in track(rows, "Listening", console=err, transient=True)]
+        _hear(rows[0], folder, transcriber, index)  # not counted: the first call allocates
+        return [_hear(row, folder, transcriber, index) for row in track(rows, "Listening", console=err, transient=True)]
 
 
-def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber) -> Heard:
+def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber, index: SearchIndex | None) -> Heard:
+    """Hear a recording, and search for what was meant; both count as time."""
     data = (folder / row["audio"]).read_bytes()
+    options = to_be_searched(transcriber.options(alternatives=DEFAULT_ALTERNATIVES))
     started = time.perf_counter()
     try:
-        text = transcriber.transcribe(data, transcriber.options(alternatives=DEFAULT_ALTERNATIVES)).text
+        transcript, score = transcriber.hear(data, options)
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
-    return Heard(row, text, time.perf_counter() - started)
+    found = []
+    if index and transcript.text:
+        proposal = propose(transcript, index)
+        told = score(proposal.texts).result() if score else []
+        found = _titles(find(proposal, index, 5, dict(zip(proposal.texts, told, strict=False))))
+    return Heard(row, transcript.text, time.perf_counter() - started, found)
 
 
-def _search_all(heard: Sequence[Heard], catalogue: Path) -> None:
-    """Search a catalogue for what was heard and, beside it, for what was said; the search counts as time."""
-    with tempfile.TemporaryDirectory() as scratch, open_index(f"tantivy:{scratch}/index") as index:
-        index.upsert(read_catalogue(catalogue))
-        for h in heard:
-            started = time.perf_counter()
-            h.found = _titles(h.text, index)
-            h.seconds += time.perf_counter() - started
-            h.found_typed = _titles(h.row.get("text") or "", index)
-            if wanted := h.row.get("query_doc"):
-                document = index.get(wanted)
-                h.row = {**h.row, "title": document.title if document else None}
+def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchIndex | None) -> Heard:
+    """What another recogniser heard, and what is found for its text; both count as time."""
+    started = time.perf_counter()
+    found = _titles(find(Proposal(text), index, 5)) if index else []
+    return Heard(row, text, seconds + time.perf_counter() - started, found)
 
 
-def _titles(query: str, index: SearchIndex) -> list[str]:
-    return [result.title for result in find(query, index, 5).results]
+def _search_typed(heard: Sequence[Heard], index: SearchIndex) -> None:
+    """Search for what was said, and tell what must be found."""
+    for h in heard:
+        h.found_typed = _titles(find(Proposal(h.row.get("text") or ""), index, 5))
+        if wanted := h.row.get("query_doc"):
+            document = index.get(wanted)
+            h.row = {**h.row, "title": document.title if document else None}
+
+
+def _titles(found: VoiceResults) -> list[str]:
+    return [result.title for result in found.results]
 
 
 def _segments(path: Path) -> list[Span]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from search.result import Result
+from search.result import Match, Result
 
 
 class SearchResult(BaseModel):
@@ -17,6 +17,12 @@ class SearchResult(BaseModel):
     fields: dict[str, Any] = Field(
         description="The document's other fields, as they were indexed.", examples=[{"country": "Iceland"}]
     )
+    match: Match = Field(
+        "text",
+        examples=["text"],
+        description="Why it is here: `text`, it has words that were heard; `acoustic`, it is called what sounds like a "
+        "part of that, and what the acoustic model finds likely.",
+    )
 
     @classmethod
     def of(cls, result: Result) -> "SearchResult":
@@ -26,6 +32,7 @@ class SearchResult(BaseModel):
             title=result.title,
             body=result.body,
             fields=dict(result.fields),
+            match=result.match,
         )
 
 

@@ -12,9 +12,10 @@ from asr.decoding import DecodingOptions
 from asr.pcm import Pcm
 from asr.transcriber import Prepared
 from asr.transcript import Transcript
-from search.voice_query import VoiceResults, find
+from search.voice_query import VoiceResults
 from server.errors import busy
 from server.live.options import ListenOptions
+from server.meaning import find_meant, to_be_searched
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Recogniser:
         self._services = services
         self._options = options
         asked = services.transcriber.options(options.language, options.alternatives)
-        self._decoding: DecodingOptions = replace(asked, ending=options.is_adaptive)
+        decoding = replace(asked, ending=options.is_adaptive)
+        self._decoding: DecodingOptions = decoding if options.search == "false" else to_be_searched(decoding)
 
     @property
     def delay(self) -> float:
@@ -60,7 +62,7 @@ class Recogniser:
 
     async def interim(self, samples: Pcm) -> Heard:
         """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
-        decoding = replace(self._decoding, alternatives=0, ending=False)
+        decoding = replace(self._decoding, alternatives=0, ending=False, keeps_audio=False)
         return await self._hear(samples, decoding, searches=self._options.search == "interim", deferrable=True)
 
     def note(self, heard: Heard) -> None:
@@ -83,18 +85,14 @@ class Recogniser:
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
         transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
-        found = await self._search(transcript.text) if searches else None
+        found = await find_meant(self._services, transcript, clip, self._options.limit) if searches else None
         now = time.monotonic()
         timings = transcript.timings
         stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}
         stages["queue"] = max(0.0, now - started - sum(stages.values()))
-        return Heard(transcript, found, stages)
+        asked = replace(transcript, alternatives=transcript.alternatives[: self._options.alternatives])
+        return Heard(asked, found, stages)
 
     def _prepare(self, samples: Pcm) -> Prepared:
         clipped = float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE)) if len(samples) else 0.0
         return self._services.transcriber.prepare_audio(Audio(samples * np.float32(1 / 32768), clipped))
-
-    async def _search(self, text: str) -> VoiceResults:
-        if not text:
-            return VoiceResults("", [])
-        return await self._services.in_search_thread(find, text, self._services.index, self._options.limit)

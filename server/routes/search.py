@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from search.voice_query import find
+from search.voice_query import Proposal, find
 from server.routes import AppServices
 from server.schemas import SearchResult, errors
 
@@ -35,7 +35,7 @@ async def search(
 ) -> SearchAnswer:
     """Search the catalogue by typed text."""
     started = time.monotonic()
-    found = await services.in_search_thread(find, q, services.index, limit)
+    found = await services.in_search_thread(find, Proposal(q), services.index, limit)
     milliseconds = round(1000 * (time.monotonic() - started), 1)
     return SearchAnswer(
         query=found.query,

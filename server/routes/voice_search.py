@@ -4,16 +4,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from asr.decoding import DecodingOptions
+from asr.engine import DecodedClip
 from asr.transcript import Transcript
-from search.voice_query import VoiceResults, find
+from search.voice_query import VoiceResults
 from server.errors import ApiError, busy
 from server.ids import new_id
+from server.meaning import find_meant, to_be_searched
 from server.routes import AppServices
 from server.schemas import SearchResult, errors
 from server.services import Services
@@ -66,7 +69,9 @@ class VoiceSearchAnswer(BaseModel):
     id: str = Field(examples=["vs_01JD8X4K5N9Q3R7T2V6W0Y1Z8A"])
     model: str = Field(examples=["base"])
     transcript: TranscriptBody
-    query: str = Field(description="What was searched for.", examples=["hotels in reykjavik"])
+    query: str = Field(
+        description="What was searched for: what was heard, or what it was taken for.", examples=["hotels in reykjavik"]
+    )
     results: list[SearchResult]
     quality: QualityBody
     timings: TimingsBody
@@ -108,9 +113,9 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
     started = time.monotonic()
     try:
         async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
-            transcript = await _recognise(services, data, options)
+            transcript, clip = await _recognise(services, data, to_be_searched(options))
             searching = time.monotonic()
-            found = await services.in_search_thread(find, transcript.text, services.index, limit)
+            found = await find_meant(services, transcript, clip, limit)
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
     now = time.monotonic()
@@ -122,19 +127,22 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
         logger.info("heard %r, searched %r", transcript.text, found.query)
     milliseconds = {f"{stage}_ms": _milliseconds(seconds) for stage, seconds in stages.items()}
     timings = TimingsBody(**milliseconds, total_ms=_milliseconds(now - started))
-    return _body(services.transcriber.name, transcript, found, timings)
+    asked = replace(transcript, alternatives=transcript.alternatives[: options.alternatives])
+    return _body(services.transcriber.name, asked, found, timings)
 
 
-async def _recognise(services: Services, data: bytes, options: DecodingOptions) -> Transcript:
+async def _recognise(
+    services: Services, data: bytes, options: DecodingOptions
+) -> tuple[Transcript, DecodedClip | None]:
     transcriber = services.transcriber
     prepared = await services.in_audio_thread(transcriber.prepare, data)
     if not prepared.windows:
-        return transcriber.assemble(prepared, options, None)
+        return transcriber.assemble(prepared, options, None), None
     try:
         clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
     finally:  # where all clips are given up, fewer must be let in
         services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
-    return transcriber.assemble(prepared, options, clip)
+    return transcriber.assemble(prepared, options, clip), clip
 
 
 async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:

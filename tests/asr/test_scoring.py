@@ -14,7 +14,7 @@ from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip, Engine
 from asr.errors import EngineClosed
 from asr.features import log_mel_spectrogram, padded_to_window
-from asr.scoring import Likelihood
+from asr.transcript import Likelihood
 from tests.asr.fixed_shapes import as_on_a_gpu
 
 WAIT = 60.0  # seconds after which a test has failed

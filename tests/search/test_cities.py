@@ -7,7 +7,7 @@ import pytest
 from search import cities
 from search.document import Document
 from search.index import SearchIndex, open_index
-from search.voice_query import find
+from search.voice_query import Proposal, find
 
 WELL_KNOWN = {
     "Addis Ababa": "Ethiopia",
@@ -133,7 +133,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
 
 @pytest.mark.parametrize(("name", "country"), WELL_KNOWN.items())
 def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str) -> None:
-    found = {phrase: find(phrase.format(name), world, 1).results for phrase in PHRASES}
+    found = {phrase: find(Proposal(phrase.format(name)), world, 1).results for phrase in PHRASES}
 
     wrong = {
         phrase: [(result.title, result.fields["country"]) for result in results]
@@ -145,7 +145,7 @@ def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str
 
 
 def test_some_springfield(world: SearchIndex) -> None:
-    results = find("Things to do in Springfield", world, 5).results
+    results = find(Proposal("Things to do in Springfield"), world, 5).results
 
     assert {result.title for result in results} == {"Springfield"}
 

@@ -2,7 +2,7 @@ import pytest
 
 from search.document import Document
 from search.index import SearchIndex
-from search.voice_query import find, normalise
+from search.voice_query import Proposal, find, normalise
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_query_is_what_someone_would_type(heard: str, query: str) -> None:
 def test_what_was_heard_is_found(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík"), Document(id="2", title="Łódź")])
 
-    answer = find("Hotels in Reykjavik.", index, 10)
+    answer = find(Proposal("Hotels in Reykjavik."), index, 10)
 
     assert answer.query == "hotels in reykjavik"
     assert [result.title for result in answer.results] == ["Reykjavík"]
@@ -37,4 +37,4 @@ def test_what_was_heard_is_found(index: SearchIndex) -> None:
 def test_silence_finds_nothing(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík")])
 
-    assert find("", index, 10).results == []
+    assert find(Proposal(""), index, 10).results == []

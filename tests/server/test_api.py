@@ -50,6 +50,21 @@ def test_a_spoken_query_finds_its_document(client: TestClient, reykjavik: bytes)
     assert sum(stages) <= timings["total_ms"] + 1
 
 
+def test_a_name_that_was_misheard_is_found(start: Start) -> None:
+    names = ["Gaborone", "Gabon", "Galway", "Restrepo", "Reykjavík"]
+    clip = Path(__file__).parents[1] / "recordings" / "restaurants-in-gaborone.flac"
+    with start() as client:
+        client.put("/v1/documents", json=[{"id": f"city-{name}", "title": name} for name in names])
+        answer = ask(client, clip.read_bytes()).json()
+        assert "Gaborone" not in answer["transcript"]["text"]  # which is what was heard
+        assert answer["query"] == "restaurants in gaborone"  # and this what it was taken for
+        assert [answer["results"][0][key] for key in ("title", "match")] == ["Gaborone", "acoustic"]
+
+
+def test_a_name_that_was_heard_is_found_by_its_text(client: TestClient, reykjavik: bytes) -> None:
+    assert ask(client, reykjavik).json()["results"][0]["match"] == "text"
+
+
 def test_limit_and_alternatives_bound_what_comes_back(client: TestClient, reykjavik: bytes) -> None:
     noisy = ask(client, reykjavik, limit=1, alternatives=0).json()
     assert len(noisy["results"]) == 1

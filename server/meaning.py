@@ -1,0 +1,30 @@
+"""Searching for what was meant: the catalogue proposes names, the acoustic model says how likely they are."""
+
+import asyncio
+from dataclasses import replace
+
+from asr.decoding import DecodingOptions
+from asr.engine import DecodedClip
+from asr.transcript import Transcript
+from search.voice_query import Proposal, VoiceResults, find, propose
+from server.services import Services
+
+READINGS_BESIDE = 3  # the best: each may sound more like the name that was said
+
+
+def to_be_searched(options: DecodingOptions) -> DecodingOptions:
+    """How to hear what is to be searched for."""
+    return replace(options, alternatives=max(options.alternatives, READINGS_BESIDE), keeps_audio=True)
+
+
+async def find_meant(services: Services, transcript: Transcript, clip: DecodedClip | None, limit: int) -> VoiceResults:
+    """What is found for what was heard; where `clip` was not heard as `to_be_searched`, for its text alone."""
+    if not transcript.text:
+        return VoiceResults("", [])
+    if clip is None or clip.score is None:
+        return await services.in_search_thread(find, Proposal(transcript.text), services.index, limit)
+    proposal = await services.in_search_thread(propose, transcript, services.index)
+    texts = proposal.texts
+    told = await asyncio.wrap_future(clip.score(texts)) if texts else []
+    likelihoods = dict(zip(texts, told, strict=True))
+    return await services.in_search_thread(find, proposal, services.index, limit, likelihoods)

@@ -1,0 +1,72 @@
+"""A name is believed when enough speaks for it; else nothing but the text counts."""
+
+import pytest
+
+from asr.transcript import Likelihood
+from search.candidates import Candidate, Placement
+from search.meant import meanings, worth_asking
+
+HEARD = "Restaurants in Gaburong."
+PLAIN = Likelihood(-12.0, 8)
+
+
+def candidate(name: str, sentence: str, score: float, prior: float = 0.0) -> Candidate:
+    return Candidate(("1",), name, 0.9, score, prior, (Placement(HEARD, 15, 23, sentence, 0.9),))
+
+
+GABORONE = candidate("Gaborone", "Restaurants in Gaborone.", 5.0)
+GABON = candidate("Gabon", "Restaurants in Gabon.", 4.0)
+LIKELIHOODS = {
+    HEARD: PLAIN,
+    "Restaurants in Gaborone.": Likelihood(-14.0, 8),
+    "Restaurants in Gabon.": Likelihood(-15.0, 7),
+}
+
+
+def test_the_name_that_sounds_and_fits_best_comes_first_and_what_was_heard_stays() -> None:
+    first, second, last = meanings(HEARD, 0.1, [GABON, GABORONE], LIKELIHOODS)
+    assert (first.text, first.share, first.match) == ("Restaurants in Gaborone.", 1.0, "acoustic")
+    assert second.text == "Restaurants in Gabon."
+    assert first.share > second.share > last.share
+    assert (last.text, last.match) == (HEARD, "text")
+
+
+def test_the_acoustic_model_decides_between_names_that_sound_alike() -> None:
+    unlikely = LIKELIHOODS | {"Restaurants in Gaborone.": Likelihood(-30.0, 8)}
+    assert meanings(HEARD, 0.1, [GABORONE, GABON], unlikely)[0].text == "Restaurants in Gabon."
+
+
+@pytest.mark.parametrize(
+    ("heard", "least_confidence", "plain", "candidates"),
+    [
+        (HEARD, 0.1, PLAIN, []),
+        (HEARD, 0.5, PLAIN, [candidate("Gabon", "Restaurants in Gabon.", 0.5)]),  # hardly sounds like it
+        (HEARD, 0.5, PLAIN, [candidate("Gabon", "Restaurants in Gabon.", 4.0, prior=-6.0)]),  # one of very many aliases
+        (HEARD, 0.99, Likelihood(-0.4, 8), [GABON]),  # the text is certain
+        (f"{HEARD} And then {'a word more ' * 8}", 0.1, Likelihood(-60.0, 40), [GABON]),  # much may sound like a name
+    ],
+)
+def test_where_too_little_speaks_for_a_name_only_the_text_counts(
+    heard: str, least_confidence: float, plain: Likelihood, candidates: list[Candidate]
+) -> None:
+    (only,) = meanings(heard, least_confidence, candidates, LIKELIHOODS | {heard: plain})
+    assert (only.text, only.share, only.match) == (heard, 1.0, "text")
+
+
+def test_without_the_acoustic_models_word_only_the_text_counts() -> None:
+    assert [meaning.text for meaning in meanings(HEARD, 0.1, [GABORONE], {})] == [HEARD]
+
+
+def test_a_name_that_was_heard_as_it_is_written_is_what_the_text_says() -> None:
+    accented = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
+    likelihoods = LIKELIHOODS | {"Restaurants in Gáburong.": Likelihood(-14.0, 8)}
+    first, *_ = meanings(HEARD, 0.1, [accented, GABON], likelihoods)
+    assert (first.text, first.share, first.match) == (HEARD, 1.0, "text")
+
+
+def test_the_acoustic_model_is_asked_only_where_its_word_may_matter() -> None:
+    heard_so = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
+    assert worth_asking(HEARD, 0.5, 0.1, [GABORONE, heard_so])
+    assert not worth_asking(HEARD, 0.5, 0.1, [heard_so, GABORONE])  # the text says it
+    assert not worth_asking(HEARD, 0.99, 0.99, [candidate("Gabon", "Restaurants in Gabon.", 1.0)])
+    assert not worth_asking(HEARD, 0.5, 0.1, [])
