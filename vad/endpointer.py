@@ -20,6 +20,8 @@ class EndpointerOptions:
     """Kept before the first frame of speech: quiet first consonants, which detectors miss."""
     hangover: float = 0.64
     """Silence that ends an utterance. People pause within a query, before a name they search for."""
+    patience: float = 0.25
+    """Silence beyond the hangover does not end an utterance while something is heard that may be its next word."""
     pause: float = 0.08
     """Silence after which speech is said to have paused, so that a recogniser may start before the hangover is over."""
     post_roll: float = 0.3
@@ -38,6 +40,7 @@ class EndpointerOptions:
         for name in (
             "pre_roll",
             "hangover",
+            "patience",
             "pause",
             "post_roll",
             "shortest",
@@ -120,6 +123,7 @@ class Endpointer:
         self._frame_seconds = frame_seconds
         self._pre_roll = _frames(options.pre_roll, frame_seconds)
         self._hangover = max(1, _frames(options.hangover, frame_seconds))
+        self._patience = _frames(options.patience, frame_seconds)
         self._pause = max(1, _frames(options.pause, frame_seconds))
         self._post_roll = _frames(options.post_roll, frame_seconds)
         self._shortest = max(options.onset_votes, _frames(options.shortest, frame_seconds))
@@ -130,6 +134,7 @@ class Endpointer:
             raise ValueError(f"longest is {options.longest} s: an utterance needs room for the onset's window")
         self._window: deque[bool] = deque(maxlen=options.onset_window)
         self._heard = 0
+        self._is_doubtful = False  # the last frame
         self._previous_end = 0
         self._utterance: _Utterance | None = None
 
@@ -140,9 +145,14 @@ class Endpointer:
             return self._reachable(self._utterance.start)
         return self._start(self._heard - len(self._window))
 
-    def push(self, is_speech: bool) -> list[Event]:
-        """Takes the decision about the next frame; gives what that settles, usually nothing."""
+    def push(self, is_speech: bool, *, is_doubtful: bool = False) -> list[Event]:
+        """Takes the decision about the next frame; gives what that settles, usually nothing.
+
+        `is_doubtful` is what may turn out to be speech: it does not count as such, but is not the silence that ends an
+        utterance either.
+        """
         frame = self._heard
+        self._is_doubtful = is_doubtful
         self._heard += 1
         if self._utterance is None:
             self._vote(is_speech)
@@ -224,9 +234,10 @@ class Endpointer:
 
     def _end_by_silence(self) -> list[Event]:
         utterance = self._utterance
-        if utterance is None or not self._ends_by_silence or self._silence(utterance) < utterance.hangover:
+        if utterance is None or not self._ends_by_silence:
             return []
-        return self._close("silence")
+        patience = self._patience if self._is_doubtful else 0
+        return self._close("silence") if self._silence(utterance) >= utterance.hangover + patience else []
 
     def _close(self, ended_by: Literal["silence", "flush"]) -> list[Event]:
         utterance, self._utterance = self._utterance, None

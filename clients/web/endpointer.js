@@ -6,6 +6,7 @@ import { FRAME_SECONDS } from "./frames.js";
 export const OPTIONS = {
   preRoll: 0.2,
   hangover: 0.64,
+  patience: 0.25,
   postRoll: 0.3,
   shortest: 0.3,
   longest: 28, // the server cuts at 30 by itself: an utterance that ends there would be answered twice
@@ -21,6 +22,7 @@ export class Endpointer {
   #options;
   #window = [];
   #heard = 0;
+  #isDoubtful = false; // the last frame
   #previousEnd = 0;
   #utterance = null; // {start, lastSpeech, voiced, needed, announced}
 
@@ -44,8 +46,9 @@ export class Endpointer {
   }
 
   /** Takes the decision about the next frame; gives what that settles, usually nothing. */
-  push(isSpeech) {
+  push({ isSpeech, isDoubtful }) {
     const frame = this.#heard++;
+    this.#isDoubtful = isDoubtful;
     if (!this.#utterance) {
       this.#vote(isSpeech);
     } else if (isSpeech) {
@@ -95,7 +98,9 @@ export class Endpointer {
   }
 
   #endBySilence() {
-    if (!this.#utterance || this.#heard - 1 - this.#utterance.lastSpeech < this.#options.hangover) return [];
+    const { hangover, patience } = this.#options;
+    const silence = hangover + (this.#isDoubtful ? patience : 0);
+    if (!this.#utterance || this.#heard - 1 - this.#utterance.lastSpeech < silence) return [];
     return this.#close();
   }
 

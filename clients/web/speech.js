@@ -19,7 +19,7 @@ export class SpeechOnly {
 
   push(frame) {
     this.#held.push(frame);
-    const given = this.#follow(this.#endpointer.push(this.#detector.isSpeech(frame)));
+    const given = this.#follow(this.#endpointer.push(this.#detector.decide(frame)));
     const until = this.#endpointer.certainUntil;
     if (until !== null) given.push(...this.#audioUntil(until));
     this.#letGo(until === null ? this.#endpointer.openFrom : this.#next);

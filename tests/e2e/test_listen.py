@@ -25,6 +25,11 @@ def toronto(sample_files: list[Path]) -> Path:
 
 
 @pytest.fixture
+def reykjavik(sample_files: list[Path]) -> Path:
+    return next(path for path in sample_files if "reykjavik" in path.name)
+
+
+@pytest.fixture
 def copenhagen(sample_files: list[Path]) -> Path:
     return next(path for path in sample_files if "copenhagen" in path.name)
 
@@ -208,6 +213,16 @@ def test_a_query_that_reads_complete_is_answered_before_the_hangover_has_passed(
         assert listener.next()["type"] == "Error"  # and no final before it
         assert listener.close_stream() == 1000
     assert len(listener.finals) == 1
+
+
+def test_a_word_after_a_pause_is_heard_though_the_query_read_complete_before_it(
+    server: Server, reykjavik: Path
+) -> None:
+    """ "Hotels in Reykjavik" reads complete; its speaker says "Iceland", too."""
+    with listening(server) as listener:
+        listener.speak(spoken(reykjavik))
+        assert listener.close_stream() == 1000
+    assert ["Iceland" in text(final) for final in listener.finals] == [True]
 
 
 def test_noise_is_no_utterance_and_silence_has_no_words(server: Server) -> None:
