@@ -20,7 +20,7 @@ class EndpointerOptions:
     """Kept before the first frame of speech: quiet first consonants, which detectors miss."""
     hangover: float = 0.64
     """Silence that ends an utterance. People pause within a query, before a name they search for."""
-    patience: float = 0.25
+    patience: float = 0.24
     """Silence beyond the hangover does not end an utterance while something is heard that may be its next word."""
     pause: float = 0.08
     """Silence after which speech is said to have paused, so that a recogniser may start before the hangover is over."""

@@ -6,7 +6,7 @@ import { FRAME_SECONDS } from "./frames.js";
 export const OPTIONS = {
   preRoll: 0.2,
   hangover: 0.64,
-  patience: 0.25,
+  patience: 0.24,
   postRoll: 0.3,
   shortest: 0.3,
   longest: 28, // the server cuts at 30 by itself: an utterance that ends there would be answered twice
