@@ -8,6 +8,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from vad.pauses import middle_of_longest_pause
+
 
 @dataclass(frozen=True)
 class EndpointerOptions:
@@ -29,7 +34,8 @@ class EndpointerOptions:
     shortest: float = 0.3
     """Utterances with less speech than this are dropped: a click, a cup put down."""
     longest: float = 30.0
-    """Longer ones are cut here and go on as a new utterance. 30 s is what the model hears at once."""
+    """Longer ones are cut at the longest pause in their second half, or here if there is none, and go on as a new
+    utterance. 30 s is what the model hears at once."""
     onset_votes: int = 4
     """Frames of speech, among the last `onset_window`, that open an utterance."""
     onset_window: int = 6
@@ -77,7 +83,7 @@ class SpeechPaused:
 
 @dataclass(frozen=True)
 class SpeechResumed:
-    """It was a pause: the utterance from frame `start` goes on."""
+    """It was a pause: the utterance from frame `start` goes on, or is cut at an earlier one."""
 
     start: int
 
@@ -132,6 +138,7 @@ class Endpointer:
         self._ends_by_silence = options.ends_by_silence
         if self._longest < max(self._shortest, options.onset_window):
             raise ValueError(f"longest is {options.longest} s: an utterance needs room for the onset's window")
+        self._sound: deque[bool] = deque(maxlen=self._longest)  # what may be speech, of the last frames
         self._window: deque[bool] = deque(maxlen=options.onset_window)
         self._heard = 0
         self._is_doubtful = False  # the last frame
@@ -153,6 +160,7 @@ class Endpointer:
         """
         frame = self._heard
         self._is_doubtful = is_doubtful
+        self._sound.append(is_speech or is_doubtful)
         self._heard += 1
         if self._utterance is None:
             self._vote(is_speech)
@@ -163,8 +171,8 @@ class Endpointer:
         return [
             *self._announce(),
             *self._resume(is_speech),
-            *self._end_by_length(),
             *self._end_by_silence(),
+            *self._end_by_length(),
             *self._pause_speech(),
         ]
 
@@ -226,11 +234,15 @@ class Endpointer:
         start = self.open_from
         if self._heard - start < self._longest or (self._ends_by_silence and not is_announced):
             return []
-        self._previous_end = self._heard
-        if utterance:
-            # What follows belongs to speech already accepted: one more frame of it is enough to go on.
-            self._utterance = _Utterance(self._heard, utterance.last_speech, 0, needed=1, hangover=utterance.hangover)
-        return [UtteranceEnded(start, self._heard, "longest")]
+        cut = self._previous_end = start + _best_cut(np.array(self._sound))
+        ended = UtteranceEnded(start, cut, "longest")
+        if utterance is None:
+            return [ended]
+        goes_on = utterance.last_speech >= cut
+        # What follows belongs to speech already accepted: one frame of it is enough to go on.
+        self._utterance = _Utterance(cut, utterance.last_speech, goes_on, needed=1, hangover=utterance.hangover)
+        resumed = [SpeechResumed(start)] if utterance.paused and goes_on else []
+        return [*resumed, ended, *self._announce()]
 
     def _end_by_silence(self) -> list[Event]:
         utterance = self._utterance
@@ -262,3 +274,13 @@ class Endpointer:
 
 def _frames(seconds: float, frame_seconds: float) -> int:
     return round(seconds / frame_seconds)
+
+
+def _best_cut(sound: npt.NDArray[np.bool_]) -> int:
+    """How much of an utterance (frames,) that is the longest to keep: to the longest pause in its second half.
+
+    It is one that follows sound: nothing is cut off that holds none.
+    """
+    before = int(np.argmax(sound)) + 1 if sound.any() else len(sound)
+    earliest = max(len(sound) // 2, before)
+    return earliest + middle_of_longest_pause(sound[earliest:])

@@ -20,6 +20,7 @@ export const OPTIONS = {
  */
 export class Endpointer {
   #options;
+  #sound = []; // of the last frames, whether they may be speech
   #window = [];
   #heard = 0;
   #isDoubtful = false; // the last frame
@@ -49,13 +50,15 @@ export class Endpointer {
   push({ isSpeech, isDoubtful }) {
     const frame = this.#heard++;
     this.#isDoubtful = isDoubtful;
+    this.#sound.push(isSpeech || isDoubtful);
+    if (this.#sound.length > this.#options.longest) this.#sound.shift();
     if (!this.#utterance) {
       this.#vote(isSpeech);
     } else if (isSpeech) {
       this.#utterance.lastSpeech = frame;
       this.#utterance.voiced++;
     }
-    return [...this.#announce(), ...this.#endByLength(), ...this.#endBySilence()];
+    return [...this.#announce(), ...this.#endBySilence(), ...this.#endByLength()];
   }
 
   /** Ends the utterance that is open. */
@@ -91,10 +94,12 @@ export class Endpointer {
   #endByLength() {
     const utterance = this.#utterance;
     if (!utterance?.announced || this.#heard - utterance.start < this.#options.longest) return [];
-    this.#previousEnd = this.#heard;
-    // What follows belongs to speech already accepted: one more frame of it is enough to go on.
-    this.#utterance = { ...utterance, start: this.#heard, voiced: 0, needed: 1, announced: false };
-    return [{ type: "ended", start: utterance.start, end: this.#heard }];
+    const cut = utterance.start + bestCut(this.#sound);
+    this.#previousEnd = cut;
+    const voiced = utterance.lastSpeech >= cut ? 1 : 0;
+    // What follows belongs to speech already accepted: one frame of it is enough to go on.
+    this.#utterance = { ...utterance, start: cut, voiced, needed: 1, announced: false };
+    return [{ type: "ended", start: utterance.start, end: cut }, ...this.#announce()];
   }
 
   #endBySilence() {
@@ -117,4 +122,15 @@ export class Endpointer {
   #reachable(start) {
     return Math.max(start, this.#heard - this.#options.longest);
   }
+}
+
+/** How much of an utterance that is the longest to keep: to the middle of the longest pause in its second half. */
+function bestCut(sound) {
+  const earliest = Math.max(Math.floor(sound.length / 2), sound.indexOf(true) + 1);
+  let [longest, length, cut] = [0, 0, sound.length];
+  for (let at = earliest; at < sound.length; at++) {
+    length = sound[at] ? 0 : length + 1;
+    if (length > longest) [longest, cut] = [length, at + 1 - Math.ceil(length / 2)];
+  }
+  return Math.max(cut, Math.min(earliest + 1, sound.length));
 }

@@ -33,13 +33,13 @@ export class SpeechOnly {
   #follow(events) {
     return events.flatMap(({ type, start, end }) => {
       if (type === "ended") return [...this.#audioUntil(end), { type }];
-      this.#next = start;
+      this.#next = Math.max(this.#next, start); // one that was cut goes on after what has been given
       return [{ type }];
     });
   }
 
   #audioUntil(end) {
-    const frames = this.#held.slice(this.#next - this.#heldFrom, end - this.#heldFrom);
+    const frames = this.#held.slice(this.#next - this.#heldFrom, Math.max(this.#next, end) - this.#heldFrom);
     this.#next = Math.max(this.#next, end);
     return frames.map((frame) => ({ type: "audio", frame }));
   }

@@ -44,6 +44,19 @@ ENDPOINT = """async ([options, decisions]) => {
   const events = decisions.flatMap((kind) => endpointer.push(kinds[kind]));
   return [...events, ...endpointer.flush()];
 }"""
+SPEAK = """async (decisions) => {
+  const {SpeechOnly} = await import("/web/speech.js");
+  const kinds = [{}, {isSpeech: true}, {isDoubtful: true}];
+  const speech = new SpeechOnly({decide: (frame) => kinds[decisions[frame]]});
+  const utterances = [];
+  for (const frame of decisions.keys()) {
+    for (const {type, frame: given} of speech.push(frame)) {
+      if (type === "started") utterances.push([]);
+      if (type === "audio") utterances.at(-1).push(given);
+    }
+  }
+  return utterances;
+}"""
 CAPTURE = (
     "async ([audio, rate]) => {"
     + FETCH
@@ -92,6 +105,15 @@ def options(page: Any) -> EndpointerOptions:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+@pytest.mark.parametrize("words", [(1000, 600), (1366, 100)])
+def test_of_an_utterance_that_is_cut_each_frame_is_given_once(page: Any, words: tuple[int, int]) -> None:
+    """Also where the cut is in the pause that is on, and frames of it are held back."""
+    decisions = [0] * 100 + [1] * words[0] + [0] * 28 + [1] * words[1] + [0] * 100
+    cut, rest = page.evaluate(SPEAK, decisions)
+    assert cut + rest == list(range(90, len(decisions) - 100 + 15))
+    assert len(cut) <= 1400
 
 
 def _in_javascript(decision: Decision) -> dict[str, bool]:

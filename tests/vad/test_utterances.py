@@ -176,7 +176,7 @@ def test_the_longest_utterance_is_cut_also_for_who_ends_them_by_flush(conversati
     stream = UtteranceStream(replace(ALL, longest=2.0))
     ended = [utterance for event, utterance in streamed(conversation, stream) if isinstance(event, UtteranceEnded)]
     parts = [utterance.samples for utterance in (*ended, stream.flush()[1])]
-    assert {len(part) for part in parts[:-1]} == {2 * SAMPLE_RATE}
+    assert all(SAMPLE_RATE <= len(part) <= 2 * SAMPLE_RATE for part in parts[:-1])
     np.testing.assert_array_equal(np.concatenate(parts), conversation[: len(conversation) // 320 * 320])
 
 
