@@ -30,8 +30,8 @@ class DecodingOptions:
 
     `forced` are the tokens of whole words with which the transcript begins, and all alternatives. `stable` are words
     with which it has to begin, but for their case and punctuation: where it does not, the engine reads it again with
-    them forced. Both are about the first window of a clip.
-    `ending` asks how likely the text is to end where it does.
+    them forced. Both are about the first window of a clip. `ending` asks how likely the text is to end where it does;
+    `keeps_audio` keeps what was encoded, for texts to be scored against it where it is a single window.
     """
 
     language: str | None = None
@@ -40,6 +40,7 @@ class DecodingOptions:
     forced: tuple[int, ...] = ()
     stable: str = ""
     ending: bool = False
+    keeps_audio: bool = False
 
 
 @dataclass(frozen=True)

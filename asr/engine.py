@@ -1,8 +1,9 @@
 """The engine: one thread owns the model and works on many clips at once.
 
-A turn is schedule → run → postprocess. A clip joins between two steps of the decoder, as soon as its window has been
-encoded, and leaves in the step in which it ends, fails or is cancelled. Between turns a clip is among those that the
-scheduler has reading if, and only if, its window has a decoding.
+A job is a clip to be heard, or texts to be scored against one that was. A turn is schedule → run → postprocess. A clip
+joins between two steps of the decoder, as soon as its window has been encoded, and leaves in the step in which it ends,
+fails or is cancelled. Between turns a job is among those that the scheduler has reading if, and only if, there is
+something of it to be read.
 """
 
 import logging
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import torch
 
@@ -22,6 +25,7 @@ from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import frame_count, log_mel_spectrogram
 from asr.invention import is_doubtful
 from asr.scheduler import Scheduler, Turn
+from asr.scoring import Likelihood, TextScoring
 from asr.stable import begins_with
 from asr.steps import Heard
 
@@ -30,12 +34,20 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 10.0  # that the turn in which everything is cancelled may take
 
 
+Score = Callable[[Sequence[str]], "Future[list[Likelihood]]"]
+"""Texts → how likely each is for a piece of audio, which is held in memory as long as this is. See `Engine.score`."""
+
+
 @dataclass(frozen=True)
 class DecodedClip:
-    """A job's answer: its windows in order, and the seconds it waited before work on it began."""
+    """A clip's answer: its windows in order, and the seconds it waited before work on it began.
+
+    `score` is there where the audio of its only window was kept.
+    """
 
     windows: tuple[DecodedWindow, ...]
     queue_seconds: float
+    score: Score | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -59,7 +71,7 @@ class Hearing:
 
 
 @dataclass(eq=False)
-class Job:
+class HearingJob:
     """One clip's whole state in the engine; `windows` are samples at 16 kHz, at most 30 s each.
 
     `hearing` is the window whose turn it is, which comes after those `decoded`.
@@ -84,8 +96,28 @@ class Job:
         return self.hearing.frames
 
     @property
+    def reading(self) -> WindowDecoding | None:
+        return self.hearing.decoding
+
+    @property
     def finished(self) -> bool:
         return len(self.decoded) == len(self.windows)
+
+
+@dataclass(eq=False)
+class ScoringJob:
+    """Texts that are read against audio which was encoded before. It takes a seat, though it may fork for a moment."""
+
+    audio: Heard
+    language: str
+    texts: Sequence[str]
+    reading: TextScoring | None = None
+    future: "Future[list[Likelihood]]" = field(default_factory=Future)
+    seats = 1
+    kind = "scoring"
+
+
+Job = HearingJob | ScoringJob
 
 
 class Engine:
@@ -132,6 +164,10 @@ class Engine:
         """Jobs that wait; those being worked on, and those that can be deferred, are not counted."""
         return len(self._scheduler.waiting)
 
+    @property
+    def has_work(self) -> bool:
+        return self._scheduler.has_work
+
     def submit(
         self, windows: Sequence[Samples], options: DecodingOptions, *, deferrable: bool = False
     ) -> "Future[DecodedClip]":
@@ -142,7 +178,7 @@ class Engine:
 
         Raises EngineBusy when the queue is full and EngineClosed after `close`.
         """
-        job = Job(windows, options, self._hearing(windows[0]), deferrable)
+        job = HearingJob(windows, options, self._hearing(windows[0]), deferrable)
         with self._changed:
             if self._closed:
                 raise EngineClosed("The server is shutting down. Try again in a moment.")
@@ -150,6 +186,20 @@ class Engine:
             if depth >= self.max_queue:
                 raise EngineBusy(f"{depth} clips are waiting already. Try again in a moment.")
             self._scheduler.add(job, deferrable=deferrable)
+            self._changed.notify()
+        job.future.add_done_callback(lambda future: self._drop_waiting(job) if future.cancelled() else None)
+        return job.future
+
+    def score(self, audio: Heard, language: str, texts: Sequence[str]) -> "Future[list[Likelihood]]":
+        """How likely each text is for audio that this engine has heard, before all that waits: its clip had its turn.
+
+        Cancelling the future drops it. Raises EngineClosed after `close`.
+        """
+        job = ScoringJob(audio, language, texts)
+        with self._changed:
+            if self._closed:
+                raise EngineClosed("The server is shutting down. Try again in a moment.")
+            self._scheduler.add_first(job)
             self._changed.notify()
         job.future.add_done_callback(lambda future: self._drop_waiting(job) if future.cancelled() else None)
         return job.future
@@ -184,9 +234,9 @@ class Engine:
             while (turn := self._next_turn()) is not None:
                 started = time.monotonic()
                 torch.set_num_threads(self._threads())
-                if turn.encode:
-                    self._encode(turn.encode)
-                self._read([job for job in turn.read if job.hearing.decoding])  # without those that failed just now
+                self._encode([job for job in turn.encode if isinstance(job, HearingJob)])
+                self._begin_scoring([job for job in turn.encode if isinstance(job, ScoringJob)])
+                self._read([job for job in turn.read if job.reading])  # without those that failed just now
                 self.busy_seconds += time.monotonic() - started
 
     def _next_turn(self) -> Turn[Job] | None:
@@ -202,8 +252,19 @@ class Engine:
         whole = self.whole_windows
         return Hearing(samples, None if whole else self.compute.encoder.frames(frame_count(len(samples))))
 
-    def _encode(self, jobs: Sequence[Job]) -> None:
+    def _begin_scoring(self, jobs: Sequence[ScoringJob]) -> None:
+        for job in jobs:
+            try:
+                job.reading = TextScoring(self.compute.stepper, job.audio, self._rules, job.language, job.texts)
+                if job.reading.finished:
+                    self._finish(job)
+            except Exception as error:
+                self._fail([job], error)
+
+    def _encode(self, jobs: Sequence[HearingJob]) -> None:
         """Encode the windows of jobs of one kind; they are read from the next step on."""
+        if not jobs:
+            return
         started = time.monotonic()
         for job in jobs:
             if job.queue_seconds is None:
@@ -218,7 +279,7 @@ class Engine:
             job.hearing.encoded_at = time.monotonic()
             job.hearing.encode_seconds += job.hearing.encoded_at - started
 
-    def _begin(self, job: Job, audio: Heard) -> None:
+    def _begin(self, job: HearingJob, audio: Heard) -> None:
         try:
             job.hearing.decoding = WindowDecoding(self.compute.stepper, audio, self._rules, job.options)
         except Exception as error:
@@ -232,7 +293,7 @@ class Engine:
         windows = encoder.encode_whole(mels) if hearings[0].whole else encoder.encode(mels)
         return [self.compute.stepper.hear(window) for window in windows]
 
-    def _fail_encoding(self, jobs: Sequence[Job], error: Exception) -> None:
+    def _fail_encoding(self, jobs: Sequence[HearingJob], error: Exception) -> None:
         """Those that cannot be encoded together are encoded one by one: only what is at fault itself fails."""
         if len(jobs) == 1:
             self._fail(jobs, error)
@@ -242,26 +303,35 @@ class Engine:
             self._encode([job])
 
     def _read(self, jobs: Sequence[Job]) -> None:
-        """Read all jobs' windows one step further, and answer those that have come to their end."""
-        decodings = [job.hearing.decoding for job in jobs if job.hearing.decoding]
-        if not decodings:
+        """Read for all jobs one step further, and answer those that have come to their end."""
+        readings = [job.reading for job in jobs if job.reading]
+        if not readings:
             return
         try:
-            rows = [decoding.rows() for decoding in decodings]
+            rows = [reading.rows() for reading in readings]
             choices = iter(self.compute.stepper.step([row for own in rows for row in own]))
         except Exception as error:
             self._fail(jobs, error)
             return
-        for job, decoding, own in zip(jobs, decodings, rows, strict=True):
+        for job, reading, own in zip(jobs, readings, rows, strict=True):
             chosen = [next(choices) for _ in own]
             try:
-                decoding.take(chosen)
-                if decoding.finished:
-                    self._finish_window(job, decoding)
+                reading.take(chosen)
+                if reading.finished:
+                    self._finish(job)
             except Exception as error:
                 self._fail([job], error)
 
-    def _finish_window(self, job: Job, decoding: WindowDecoding) -> None:
+    def _finish(self, job: Job) -> None:
+        if isinstance(job, HearingJob) and job.hearing.decoding:
+            self._finish_window(job, job.hearing.decoding)
+        elif isinstance(job, ScoringJob) and job.reading:
+            likelihoods = job.reading.result()
+            with self._changed:
+                self._leave(job)
+            _resolve(job.future, likelihoods)
+
+    def _finish_window(self, job: HearingJob, decoding: WindowDecoding) -> None:
         """Have it read or heard again if need be; else give up its seats, and go on to the next window or answer."""
         window = decoding.result()
         doubted = not job.hearing.whole and not job.deferrable and is_doubtful(window)
@@ -276,21 +346,23 @@ class Engine:
             else:
                 self._keep(job, window)
         if job.finished:
-            _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0))
+            keeps = job.options.keeps_audio and len(job.windows) == 1
+            score = partial(self.score, decoding.audio, window.language) if keeps else None
+            _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0, score))
 
-    def _read_again(self, job: Job, contradiction: WindowDecoding) -> None:
+    def _read_again(self, job: HearingJob, contradiction: WindowDecoding) -> None:
         """With the stable words forced: it was read otherwise. It keeps its seats and is not encoded anew."""
         contradiction.close()
         forced = self.checkpoint.tokenizer.encode(job.options.stable)
         job.options = replace(job.options, forced=forced, stable="")
         self._begin(job, contradiction.audio)
 
-    def _hear_again(self, job: Job) -> None:
+    def _hear_again(self, job: HearingJob) -> None:
         job.hearing.frames = None
         self.windows_doubted += 1
         self._scheduler.add_first(job)
 
-    def _keep(self, job: Job, window: DecodedWindow) -> None:
+    def _keep(self, job: HearingJob, window: DecodedWindow) -> None:
         """Take down what a window says, and queue for the next."""
         self.windows_heard += 1
         spent = job.hearing
@@ -312,13 +384,17 @@ class Engine:
     def _leave(self, job: Job) -> None:
         """Free all that a job holds."""
         self._scheduler.remove(job)
-        if decoding := job.hearing.decoding:
+        if not (reading := job.reading):
+            return
+        if isinstance(job, HearingJob):
             self.hearings += 1
             job.hearing.decoding = None
-            decoding.close()
+        else:
+            job.reading = None
+        reading.close()
 
 
-def _resolve(future: "Future[DecodedClip]", outcome: DecodedClip | Exception) -> None:
+def _resolve(future: "Future[Any]", outcome: DecodedClip | list[Likelihood] | Exception) -> None:
     try:
         if isinstance(outcome, Exception):
             future.set_exception(outcome)

@@ -141,7 +141,7 @@ class Replicas:
 
     def _threads_of_each(self) -> int:
         """With how many threads a replica that has work computes now."""
-        at_work = sum(replica.samples > 0 for replica in self._replicas)
+        at_work = sum(engine.has_work for engine in self._engines)
         in_all = sum(compute.threads for compute in self.computes)
         return max(self.computes[0].threads, min(THREADS, in_all // max(1, at_work)))
 

@@ -103,12 +103,14 @@ class Stepper(Protocol):
 class Suppression:
     """What may not be written, as masks (n_vocab,) for a stepper's rows: for the first token, and for those after.
 
-    `after_word` is for what follows a word that is whole: the text ends, or another word begins.
+    `after_word` is for what follows a word that is whole: the text ends, or another word begins. `nothing` is for
+    texts that are not chosen here.
     """
 
     at_start: Tensor
     later: Tensor
     after_word: Tensor
+    nothing: Tensor
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> "Suppression":
@@ -118,4 +120,5 @@ class Suppression:
         at_start[list(checkpoint.suppress_at_start)] = FORBIDDEN
         after_word = later.clone()
         after_word[list(checkpoint.tokenizer.continuations)] = FORBIDDEN
-        return cls(at_start.to(device), later.to(device), after_word.to(device))
+        nothing = torch.zeros_like(later)
+        return cls(at_start.to(device), later.to(device), after_word.to(device), nothing.to(device))

@@ -3,6 +3,7 @@
 `startup` times a start and weighs the process, `responsiveness` looks at /healthz under load, `malformed` throws
 damaged uploads at a server, `endpointing` looks for the utterances in a manifest's recordings, `streaming` listens to
 them live, alone and in a crowd (`streams` is its client, `soak` its hostile one). `latency` and `throughput` compare
-with faster-whisper, `breakdown` says where the time goes, `device` how fast the engine is on a GPU, and `peer`
-transcribes a manifest with faster-whisper, to be scored by `sayseek-server evaluate`.
+with faster-whisper, `breakdown` says where the time goes, `device` how fast the engine is on a GPU, `peer` transcribes
+a manifest with faster-whisper, to be scored by `sayseek-server evaluate`, and `candidates` looks for the names that
+were said among those that sound like what was heard.
 """

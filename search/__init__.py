@@ -3,5 +3,7 @@
 Read `document` (what is indexed), `catalogue` (reading it from files) and `json_records` (from JSON), `index` (the
 protocol every index keeps, and opening one), `result` (what it gives back), `text` and `ranking` (which words meet,
 and what a match is worth), `tantivy_index`, `tantivy_query` and their `index_folder` (the embedded default),
-`voice_query` (from what was heard to results), `cities` (the sample catalogue).
+`voice_query` (from what was heard to results), then search by sound: `phones` and `sound` (how words sound, with
+`spoken_words`), `sound_keys` and `named` (what an index holds of it), `alignment`, `heard_text` and `candidates` (names
+that may have been meant), `cities` (the sample catalogue).
 """

@@ -1,13 +1,14 @@
 """What every search index does, and opening one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from search.document import Document
 from search.errors import IndexUnavailable
+from search.named import Named
 from search.result import Result
 from search.tantivy_index import TantivyIndex
 
@@ -38,6 +39,12 @@ class SearchIndex(Protocol):
 
     def search(self, query: str, limit: int) -> list[Result]:
         """The documents that match any word of a query, the best first. Any text is a query."""
+
+    def sounding_like(self, keys: Collection[str], limit: int) -> list[Named]:
+        """The documents whose names share most with what was heard, in no order; see `sound_keys`.
+
+        A key counts by how seldom it is. Where keys are too many or too common, the most common are left out.
+        """
 
     def count(self) -> int:
         """How many documents there are."""

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +15,15 @@ import tantivy
 from search.document import RESERVED, Document
 from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import prepared_folder
+from search.named import Named
 from search.ranking import MAX_ALIAS_TERMS, popularity_factor, query_terms, whole_alias
 from search.result import Result
-from search.tantivy_query import QueryBuilder
+from search.sound_keys import names_keys
+from search.tantivy_query import QueryBuilder, any_key
 from search.text import tokens
 
 # Raise it whenever what is written changes: the schema, the folding of text, the record.
-FORMAT = 1
+FORMAT = 2
 
 # Bytes of documents that a write gathers in memory before they go to disk.
 WRITER_HEAP = 64_000_000
@@ -105,6 +107,14 @@ class TantivyIndex:
             hits = searcher.search(asked, candidates, count=False).hits
             return _best(searcher, hits, limit)
 
+    def sounding_like(self, keys: Collection[str], limit: int) -> list[Named]:
+        searcher = self._searcher()
+        with self._reading():
+            hits = searcher.search(any_key(self._schema, searcher, keys), max(limit, 1), count=False).hits
+            # In the order of the disk: what lies together is decompressed together.
+            addresses = sorted((address for _, address in hits[:limit]), key=lambda a: (a.segment_ord, a.doc))
+            return [_named(searcher, address) for address in addresses]
+
     def count(self) -> int:
         return self._searcher().num_docs
 
@@ -175,13 +185,18 @@ class TantivyIndex:
     def _entry(self, document: Document) -> tantivy.Document:
         """A document as Tantivy keeps it: folded tokens to find it by, and the record to give back."""
         title = tokens(document.title)
-        aliases = [terms for alias in document.aliases if (terms := tokens(alias))]
+        of_aliases = [tokens(alias) for alias in document.aliases]
+        aliases = [terms for terms in of_aliases if terms]
+        names = zip((document.title, *document.aliases), (title, *of_aliases), strict=True)
+        named = Named.of(document.id, names)
         entry: dict[str, Any] = {
             "id": document.id,
             "title": " ".join(title),
             "title_length": len(title),
             "alias": " ".join(whole_alias(terms) for terms in aliases if len(terms) <= MAX_ALIAS_TERMS),
             "alias_terms": " ".join(term for terms in aliases for term in terms),
+            "sound": " ".join(names_keys(named.phones)),
+            "named": json.dumps([named.id, named.names, named.phones], ensure_ascii=False).encode(),
             "body": " ".join(tokens(document.body)),
             "record": json.dumps(document.to_record(), ensure_ascii=False, allow_nan=False).encode(),
         }
@@ -238,6 +253,8 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("alias", tokenizer_name="whitespace", index_option="basic")
     builder.add_text_field("alias_terms", tokenizer_name="whitespace", index_option="basic")
     builder.add_text_field("body", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("sound", tokenizer_name="whitespace", index_option="basic")
+    builder.add_bytes_field("named", stored=True)
     builder.add_unsigned_field("title_length", fast=True)
     builder.add_float_field("popularity", fast=True)
     builder.add_bytes_field("record", stored=True)
@@ -270,6 +287,11 @@ def _best(searcher: tantivy.Searcher, hits: list[tuple[float, tantivy.DocAddress
 def _stored(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(searcher.doc(address).get_first("record") or b"")
     return record
+
+
+def _named(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Named:
+    stored: bytes = searcher.doc(address).get_first("named") or b""
+    return Named(*json.loads(stored.decode()))
 
 
 def _result(score: float, record: dict[str, Any]) -> Result:

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from search.document import MAX_ID_BYTES, Document
 from search.errors import IndexUnavailable, InvalidDocument
 from search.index import SearchIndex, open_index
+from search.named import Named
+from search.sound import pronounce
+from search.sound_keys import heard_keys
 
 REYKJAVIK = Document(id="is", title="Reykjavík", body="Capital of Iceland", fields={"lat": 64.1, "tags": ["cold"]})
 LODZ = Document(id="pl", title="Łódź", body="City in Poland")
@@ -296,6 +299,38 @@ class TestAliases:
         index.upsert([Document(id="2", title="San Francisco")])
 
         assert titles(index, "san francisco") == ["San Francisco", "Quito"]
+
+
+class TestSoundingLike:
+    def test_titles_and_aliases_are_known_by_their_sound(self, index: SearchIndex) -> None:
+        index.upsert([Document(id="1", title="Ho Chi Minh City", aliases=("Sài Gòn", "Saigon")), REYKJAVIK])
+
+        [named] = index.sounding_like(heard_keys(["sigon"]), 10)
+
+        assert named == Named("1", ["Ho Chi Minh City", "Sài Gòn"], ["hoCiminsiti", "segon"])
+
+    def test_follows_what_is_replaced_and_deleted(self, index: SearchIndex) -> None:
+        index.upsert([REYKJAVIK, LODZ])
+        index.upsert([Document(id="is", title="Akureyri")])
+        index.delete(["pl"])
+
+        def found(name: str) -> list[str]:
+            return [named.id for named in index.sounding_like(heard_keys(pronounce(name)), 10)]
+
+        assert (found("reykjavik"), found("akureyri"), found("lodz")) == ([], ["is"], [])
+
+    def test_those_that_share_most_are_within_the_limit(self, index: SearchIndex) -> None:
+        index.upsert(Document(id=f"{i}", title=f"{start}ington") for i, start in enumerate("BDFGKLMPRSTVW"))
+        index.upsert([Document(id="w", title="Washington")])
+
+        assert [named.id for named in index.sounding_like(heard_keys(pronounce("washing ton")), 1)] == ["w"]
+        assert len(index.sounding_like(heard_keys(pronounce("washing ton")), 5)) == 5
+
+    def test_nothing_to_find(self, index: SearchIndex) -> None:
+        assert index.sounding_like([], 5) == []
+        index.upsert([REYKJAVIK, Document(id="jp", title="東京")])
+        assert index.sounding_like([], 5) == []
+        assert index.sounding_like(["nothing", "", " "], 5) == []
 
 
 class TestPopularity:
