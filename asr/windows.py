@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE, Samples
 from vad.frames import FRAME_SECONDS
+from vad.pauses import middle_of_longest_pause
 
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 # The model takes 30 s. In a window that is full to its last frame it finds no end: of three such cuts through speech it
@@ -23,7 +24,7 @@ def split_at_pauses(samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Sam
     windows = []
     start = 0
     while len(samples) - start * FRAME_SAMPLES > WINDOW_FRAMES * FRAME_SAMPLES:
-        cut = start + EARLIEST_CUT + _middle_of_longest_pause(speech[start + EARLIEST_CUT : start + WINDOW_FRAMES])
+        cut = start + EARLIEST_CUT + middle_of_longest_pause(speech[start + EARLIEST_CUT : start + WINDOW_FRAMES])
         windows.append((start, cut))
         start = cut
     windows.append((start, max(len(speech), start) + 1))
@@ -39,13 +40,3 @@ def without_idle_ends(samples: Samples, speech: npt.NDArray[np.bool_]) -> tuple[
         return samples, speech
     first, last = max(int(spoken[0]) - IDLE_FRAMES, 0), int(spoken[-1]) + 1 + IDLE_FRAMES
     return samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES], speech[first:last]
-
-
-def _middle_of_longest_pause(speech: npt.NDArray[np.bool_]) -> int:
-    """The middle of the longest run without speech, in frames; the end of all where there is none."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([True], speech, [True])).astype(np.int8)))
-    if not len(edges):
-        return len(speech)
-    starts, ends = edges[::2], edges[1::2]
-    longest = int(np.argmax(ends - starts))
-    return max(1, int(starts[longest] + ends[longest]) // 2)

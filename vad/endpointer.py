@@ -8,6 +8,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from vad.pauses import middle_of_longest_pause
+
 
 @dataclass(frozen=True)
 class EndpointerOptions:
@@ -20,6 +25,8 @@ class EndpointerOptions:
     """Kept before the first frame of speech: quiet first consonants, which detectors miss."""
     hangover: float = 0.64
     """Silence that ends an utterance. People pause within a query, before a name they search for."""
+    patience: float = 0.24
+    """Silence beyond the hangover does not end an utterance while something is heard that may be its next word."""
     pause: float = 0.08
     """Silence after which speech is said to have paused, so that a recogniser may start before the hangover is over."""
     post_roll: float = 0.3
@@ -27,7 +34,8 @@ class EndpointerOptions:
     shortest: float = 0.3
     """Utterances with less speech than this are dropped: a click, a cup put down."""
     longest: float = 30.0
-    """Longer ones are cut here and go on as a new utterance. 30 s is what the model hears at once."""
+    """Longer ones are cut at the longest pause in their second half, or here if there is none, and go on as a new
+    utterance. 30 s is what the model hears at once."""
     onset_votes: int = 4
     """Frames of speech, among the last `onset_window`, that open an utterance."""
     onset_window: int = 6
@@ -38,6 +46,7 @@ class EndpointerOptions:
         for name in (
             "pre_roll",
             "hangover",
+            "patience",
             "pause",
             "post_roll",
             "shortest",
@@ -74,7 +83,7 @@ class SpeechPaused:
 
 @dataclass(frozen=True)
 class SpeechResumed:
-    """It was a pause: the utterance from frame `start` goes on."""
+    """It was a pause: the utterance from frame `start` goes on, or is cut at an earlier one."""
 
     start: int
 
@@ -120,6 +129,7 @@ class Endpointer:
         self._frame_seconds = frame_seconds
         self._pre_roll = _frames(options.pre_roll, frame_seconds)
         self._hangover = max(1, _frames(options.hangover, frame_seconds))
+        self._patience = _frames(options.patience, frame_seconds)
         self._pause = max(1, _frames(options.pause, frame_seconds))
         self._post_roll = _frames(options.post_roll, frame_seconds)
         self._shortest = max(options.onset_votes, _frames(options.shortest, frame_seconds))
@@ -128,8 +138,10 @@ class Endpointer:
         self._ends_by_silence = options.ends_by_silence
         if self._longest < max(self._shortest, options.onset_window):
             raise ValueError(f"longest is {options.longest} s: an utterance needs room for the onset's window")
+        self._sound: deque[bool] = deque(maxlen=self._longest)  # what may be speech, of the last frames
         self._window: deque[bool] = deque(maxlen=options.onset_window)
         self._heard = 0
+        self._is_doubtful = False  # the last frame
         self._previous_end = 0
         self._utterance: _Utterance | None = None
 
@@ -140,9 +152,15 @@ class Endpointer:
             return self._reachable(self._utterance.start)
         return self._start(self._heard - len(self._window))
 
-    def push(self, is_speech: bool) -> list[Event]:
-        """Takes the decision about the next frame; gives what that settles, usually nothing."""
+    def push(self, is_speech: bool, *, is_doubtful: bool = False) -> list[Event]:
+        """Takes the decision about the next frame; gives what that settles, usually nothing.
+
+        `is_doubtful` is what may turn out to be speech: it does not count as such, but is not the silence that ends an
+        utterance either.
+        """
         frame = self._heard
+        self._is_doubtful = is_doubtful
+        self._sound.append(is_speech or is_doubtful)
         self._heard += 1
         if self._utterance is None:
             self._vote(is_speech)
@@ -153,8 +171,8 @@ class Endpointer:
         return [
             *self._announce(),
             *self._resume(is_speech),
-            *self._end_by_length(),
             *self._end_by_silence(),
+            *self._end_by_length(),
             *self._pause_speech(),
         ]
 
@@ -216,17 +234,22 @@ class Endpointer:
         start = self.open_from
         if self._heard - start < self._longest or (self._ends_by_silence and not is_announced):
             return []
-        self._previous_end = self._heard
-        if utterance:
-            # What follows belongs to speech already accepted: one more frame of it is enough to go on.
-            self._utterance = _Utterance(self._heard, utterance.last_speech, 0, needed=1, hangover=utterance.hangover)
-        return [UtteranceEnded(start, self._heard, "longest")]
+        cut = self._previous_end = start + _best_cut(np.array(self._sound))
+        ended = UtteranceEnded(start, cut, "longest")
+        if utterance is None:
+            return [ended]
+        goes_on = utterance.last_speech >= cut
+        # What follows belongs to speech already accepted: one frame of it is enough to go on.
+        self._utterance = _Utterance(cut, utterance.last_speech, goes_on, needed=1, hangover=utterance.hangover)
+        resumed = [SpeechResumed(start)] if utterance.paused and goes_on else []
+        return [*resumed, ended, *self._announce()]
 
     def _end_by_silence(self) -> list[Event]:
         utterance = self._utterance
-        if utterance is None or not self._ends_by_silence or self._silence(utterance) < utterance.hangover:
+        if utterance is None or not self._ends_by_silence:
             return []
-        return self._close("silence")
+        patience = self._patience if self._is_doubtful else 0
+        return self._close("silence") if self._silence(utterance) >= utterance.hangover + patience else []
 
     def _close(self, ended_by: Literal["silence", "flush"]) -> list[Event]:
         utterance, self._utterance = self._utterance, None
@@ -251,3 +274,13 @@ class Endpointer:
 
 def _frames(seconds: float, frame_seconds: float) -> int:
     return round(seconds / frame_seconds)
+
+
+def _best_cut(sound: npt.NDArray[np.bool_]) -> int:
+    """How much of an utterance (frames,) that is the longest to keep: to the longest pause in its second half.
+
+    It is one that follows sound: nothing is cut off that holds none.
+    """
+    before = int(np.argmax(sound)) + 1 if sound.any() else len(sound)
+    earliest = max(len(sound) // 2, before)
+    return earliest + middle_of_longest_pause(sound[earliest:])

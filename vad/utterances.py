@@ -73,9 +73,9 @@ class UtteranceStream:
     def _push(self, frames: Samples) -> Iterator[tuple[Event, Utterance]]:
         now = self._audio.end
         self._audio.append(frames.ravel())
-        for is_speech in self._detector.decide(frames):
+        for decision in self._detector.decide(frames):
             now += FRAME_SAMPLES
-            if events := self._endpointer.push(is_speech):
+            if events := self._endpointer.push(decision.is_speech, is_doubtful=decision.is_doubtful):
                 yield from self._with_audio(events, now)
         self._audio.let_go(self._endpointer.open_from * FRAME_SAMPLES)
 

@@ -1,5 +1,7 @@
 """Is someone speaking to this microphone? What opens an utterance and keeps it open, also where dishes clatter."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import webrtcvad
@@ -17,12 +19,19 @@ CONTINUING_DB = 1.0  # the end of a word fades into the background
 Frames = npt.NDArray[np.int16]
 
 
+class Decision(NamedTuple):
+    """Of one frame. What is doubtful passes for speech and is loud, but nothing voiced has been heard with it yet."""
+
+    is_speech: bool
+    is_doubtful: bool
+
+
 class VoiceDetector:
     """Decides, frame by frame, whether the stream at 16 kHz holds someone speaking to the microphone.
 
-    Three pieces of evidence must agree: WebRTC VAD's word, a level that stands out of the background
-    (`vad.noise_floor`), and vocal folds that were heard within the last 0.2 s (`vad.voicing`). Once speech is
-    heard and as long as it goes on, its level may fall to little more than the background's.
+    Three pieces of evidence must agree for speech to open: WebRTC VAD's word, a level that stands out of the
+    background (`vad.noise_floor`), and vocal folds that were heard within the last 0.2 s (`vad.voicing`). While it is
+    continuing, its level may fall to little more than the background's.
     """
 
     def __init__(self) -> None:
@@ -32,21 +41,29 @@ class VoiceDetector:
         self._since_voiced = VOICING_FRAMES
         self._since_speech = CONTINUING_FRAMES
 
-    def decide(self, frames: Frames) -> list[bool]:
-        """For each of the stream's next frames, shape (n, `FRAME_SAMPLES`), whether it is speech."""
+    def decide(self, frames: Frames) -> list[Decision]:
+        """Of each of the stream's next frames, shape (n, `FRAME_SAMPLES`)."""
         levels = voice_levels(frames, SAMPLE_RATE).tolist()
-        return [self._is_speech(frame, level) for frame, level in zip(frames, levels, strict=True)]
+        return [self._decide(frame, level) for frame, level in zip(frames, levels, strict=True)]
 
-    def _is_speech(self, frame: Frames, level: float) -> bool:
+    def _decide(self, frame: Frames, level: float) -> Decision:
         speech_like: bool = self._webrtc.is_speech(frame.tobytes(), SAMPLE_RATE)
         stands_out = self._noise_floor.stands_out(level, speech_like)
-        voiced = speech_like and stands_out and self._is_voiced(frame)
-        self._since_voiced = 0 if voiced else self._since_voiced + 1
-        self._previous = frame
-        continues = self._since_speech < CONTINUING_FRAMES and level > self._noise_floor.level + CONTINUING_DB
-        is_speech = speech_like and self._since_voiced < VOICING_FRAMES and (stands_out or continues)
+        opening = speech_like and stands_out
+        continuing = speech_like and self._is_speaking and level > self._noise_floor.level + CONTINUING_DB
+        has_voice = self._has_voice(frame, may_be_voiced=opening)
+        is_speech = has_voice and (opening or continuing)
         self._since_speech = 0 if is_speech else self._since_speech + 1
-        return is_speech
+        return Decision(is_speech, is_doubtful=opening and not has_voice)
 
-    def _is_voiced(self, frame: Frames) -> bool:
-        return periodicity(np.concatenate((self._previous, frame)), SAMPLE_RATE) >= VOICED
+    @property
+    def _is_speaking(self) -> bool:
+        """Whether one of the last frames was speech."""
+        return self._since_speech < CONTINUING_FRAMES
+
+    def _has_voice(self, frame: Frames, *, may_be_voiced: bool) -> bool:
+        """Whether vocal folds are heard in this frame, or were in one of the last."""
+        is_voiced = may_be_voiced and periodicity(np.concatenate((self._previous, frame)), SAMPLE_RATE) >= VOICED
+        self._since_voiced = 0 if is_voiced else self._since_voiced + 1
+        self._previous = frame
+        return self._since_voiced < VOICING_FRAMES

@@ -44,17 +44,32 @@ export class VoiceDetector {
     this.#webrtc = new WebRtcVad(wasm);
   }
 
-  /** Whether the stream's next frame (Int16Array) is speech. */
-  isSpeech(frame) {
+  /**
+   * Of the stream's next frame (Int16Array): `isSpeech`; or `isDoubtful`, where it passes for speech and is loud, but
+   * nothing voiced has been heard with it yet.
+   */
+  decide(frame) {
     const level = voiceLevel(frame);
     const speechLike = this.#webrtc.isSpeech(frame);
     const standsOut = this.#noiseFloor.standsOut(level, speechLike);
-    const voiced = speechLike && standsOut && periodicity(this.#previous, frame) >= VOICED;
-    this.#sinceVoiced = voiced ? 0 : this.#sinceVoiced + 1;
-    this.#previous = frame;
-    const continues = this.#sinceSpeech < CONTINUING_FRAMES && level > this.#noiseFloor.level + CONTINUING_DB;
-    const isSpeech = speechLike && this.#sinceVoiced < VOICING_FRAMES && (standsOut || continues);
+    const opening = speechLike && standsOut;
+    const continuing = speechLike && this.#isSpeaking && level > this.#noiseFloor.level + CONTINUING_DB;
+    const hasVoice = this.#hasVoice(frame, opening);
+    const isSpeech = hasVoice && (opening || continuing);
     this.#sinceSpeech = isSpeech ? 0 : this.#sinceSpeech + 1;
-    return isSpeech;
+    return { isSpeech, isDoubtful: opening && !hasVoice };
+  }
+
+  /** Whether one of the last frames was speech. */
+  get #isSpeaking() {
+    return this.#sinceSpeech < CONTINUING_FRAMES;
+  }
+
+  /** Whether vocal folds are heard in this frame, or were in one of the last. */
+  #hasVoice(frame, mayBeVoiced) {
+    const isVoiced = mayBeVoiced && periodicity(this.#previous, frame) >= VOICED;
+    this.#sinceVoiced = isVoiced ? 0 : this.#sinceVoiced + 1;
+    this.#previous = frame;
+    return this.#sinceVoiced < VOICING_FRAMES;
   }
 }

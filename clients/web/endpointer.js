@@ -6,6 +6,7 @@ import { FRAME_SECONDS } from "./frames.js";
 export const OPTIONS = {
   preRoll: 0.2,
   hangover: 0.64,
+  patience: 0.24,
   postRoll: 0.3,
   shortest: 0.3,
   longest: 28, // the server cuts at 30 by itself: an utterance that ends there would be answered twice
@@ -19,8 +20,10 @@ export const OPTIONS = {
  */
 export class Endpointer {
   #options;
+  #sound = []; // of the last frames, whether they may be speech
   #window = [];
   #heard = 0;
+  #isDoubtful = false; // the last frame
   #previousEnd = 0;
   #utterance = null; // {start, lastSpeech, voiced, needed, announced}
 
@@ -44,15 +47,18 @@ export class Endpointer {
   }
 
   /** Takes the decision about the next frame; gives what that settles, usually nothing. */
-  push(isSpeech) {
+  push({ isSpeech, isDoubtful }) {
     const frame = this.#heard++;
+    this.#isDoubtful = isDoubtful;
+    this.#sound.push(isSpeech || isDoubtful);
+    if (this.#sound.length > this.#options.longest) this.#sound.shift();
     if (!this.#utterance) {
       this.#vote(isSpeech);
     } else if (isSpeech) {
       this.#utterance.lastSpeech = frame;
       this.#utterance.voiced++;
     }
-    return [...this.#announce(), ...this.#endByLength(), ...this.#endBySilence()];
+    return [...this.#announce(), ...this.#endBySilence(), ...this.#endByLength()];
   }
 
   /** Ends the utterance that is open. */
@@ -88,14 +94,18 @@ export class Endpointer {
   #endByLength() {
     const utterance = this.#utterance;
     if (!utterance?.announced || this.#heard - utterance.start < this.#options.longest) return [];
-    this.#previousEnd = this.#heard;
-    // What follows belongs to speech already accepted: one more frame of it is enough to go on.
-    this.#utterance = { ...utterance, start: this.#heard, voiced: 0, needed: 1, announced: false };
-    return [{ type: "ended", start: utterance.start, end: this.#heard }];
+    const cut = utterance.start + bestCut(this.#sound);
+    this.#previousEnd = cut;
+    const voiced = utterance.lastSpeech >= cut ? 1 : 0;
+    // What follows belongs to speech already accepted: one frame of it is enough to go on.
+    this.#utterance = { ...utterance, start: cut, voiced, needed: 1, announced: false };
+    return [{ type: "ended", start: utterance.start, end: cut }, ...this.#announce()];
   }
 
   #endBySilence() {
-    if (!this.#utterance || this.#heard - 1 - this.#utterance.lastSpeech < this.#options.hangover) return [];
+    const { hangover, patience } = this.#options;
+    const silence = hangover + (this.#isDoubtful ? patience : 0);
+    if (!this.#utterance || this.#heard - 1 - this.#utterance.lastSpeech < silence) return [];
     return this.#close();
   }
 
@@ -112,4 +122,15 @@ export class Endpointer {
   #reachable(start) {
     return Math.max(start, this.#heard - this.#options.longest);
   }
+}
+
+/** How much of an utterance that is the longest to keep: to the middle of the longest pause in its second half. */
+function bestCut(sound) {
+  const earliest = Math.max(Math.floor(sound.length / 2), sound.indexOf(true) + 1);
+  let [longest, length, cut] = [0, 0, sound.length];
+  for (let at = earliest; at < sound.length; at++) {
+    length = sound[at] ? 0 : length + 1;
+    if (length > longest) [longest, cut] = [length, at + 1 - Math.ceil(length / 2)];
+  }
+  return Math.max(cut, Math.min(earliest + 1, sound.length));
 }

@@ -19,7 +19,7 @@ export class SpeechOnly {
 
   push(frame) {
     this.#held.push(frame);
-    const given = this.#follow(this.#endpointer.push(this.#detector.isSpeech(frame)));
+    const given = this.#follow(this.#endpointer.push(this.#detector.decide(frame)));
     const until = this.#endpointer.certainUntil;
     if (until !== null) given.push(...this.#audioUntil(until));
     this.#letGo(until === null ? this.#endpointer.openFrom : this.#next);
@@ -33,13 +33,13 @@ export class SpeechOnly {
   #follow(events) {
     return events.flatMap(({ type, start, end }) => {
       if (type === "ended") return [...this.#audioUntil(end), { type }];
-      this.#next = start;
+      this.#next = Math.max(this.#next, start); // one that was cut goes on after what has been given
       return [{ type }];
     });
   }
 
   #audioUntil(end) {
-    const frames = this.#held.slice(this.#next - this.#heldFrom, end - this.#heldFrom);
+    const frames = this.#held.slice(this.#next - this.#heldFrom, Math.max(this.#next, end) - this.#heldFrom);
     this.#next = Math.max(this.#next, end);
     return frames.map((frame) => ({ type: "audio", frame }));
   }

@@ -164,7 +164,7 @@ class Conversation:
         """
 
         def begin() -> None:
-            self._speculation = self._recognise(utterance)
+            self._speculation = self._recognise(utterance, self._interims.stable)
             self._speculation.add_done_callback(self._expect)
 
         self._speculating = asyncio.get_running_loop().call_later(self._recogniser.delay, begin)
@@ -196,7 +196,8 @@ class Conversation:
         if recognition:
             self._metrics.speculative_finals.labels("used").inc()
         elif len(utterance.samples):
-            recognition = self._recognise(utterance)
+            # What was stable may lie beyond a cut, and comes with the next utterance.
+            recognition = self._recognise(utterance, "" if ended_by == "longest" else self._interims.stable)
         self._interims.end()
         self._metrics.utterances.labels(ended_by).inc()
         self._metrics.audio_seconds.inc(utterance.end - utterance.start)
@@ -216,8 +217,8 @@ class Conversation:
                 due.recognition.cancel()
             raise
 
-    def _recognise(self, utterance: Utterance) -> Recognition:
-        recognition = asyncio.create_task(self._recogniser.final(utterance.samples, self._interims.stable))
+    def _recognise(self, utterance: Utterance, stable: str) -> Recognition:
+        recognition = asyncio.create_task(self._recogniser.final(utterance.samples, stable))
         # What fails is told where it is delivered; what is thrown away may fail unheard.
         recognition.add_done_callback(lambda task: task.cancelled() or task.exception())
         return recognition

@@ -17,7 +17,8 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
                    transcript begins with `stable`, words that nothing which follows takes back: later interims
                    begin with the very same, the final with the same words, whose case and punctuation may
                    differ (its alternatives may begin otherwise). Only where an utterance cannot be recognised at
-                   all, which an `Error` before its empty final says, do they come to nothing.
+                   all, which an `Error` before its empty final says, do they come to nothing. Where it is too
+                   long and cut, those after the cut come with the next.
                    `is_final: true`: a final. It covers `start` to `start + duration`; an empty transcript says that
                    nothing was said. `speech_final` tells that the speaker has come to an end: it is false only where
                    an utterance was cut because it is too long, and more of it follows, or (`cut_off: true`) because
@@ -28,10 +29,11 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
 - `UtteranceEnd`   after a final, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
 
-With `endpointing=false` only `Finalize`, `CloseStream` and the longest length (30 s) end an utterance, and all that was
-sent belongs to it. The server still hears where speech pauses, and recognises and searches at once what was said by
-then: if nobody speaks on, that is the final, ready when `Finalize` comes. So send the audio as it is recorded, with at
-least the first 0.2 s of the silence in which you wait before you decide that the utterance is over.
+What is longer than 30 s is cut at the longest pause in its second half. With `endpointing=false` only that, `Finalize`
+and `CloseStream` end an utterance, and all that was sent belongs to it. The server still hears where speech pauses, and
+recognises and searches at once what was said by then: if nobody speaks on, that is the final, ready when `Finalize`
+comes. So send the audio as it is recorded, with at least the first 0.2 s of the silence in which you wait before you
+decide that the utterance is over.
 
 Finals come in the order in which they were said, and none is left out. Interims come only while the server has time
 for them and the client takes them.

@@ -17,9 +17,9 @@ from tests.e2e.listening import RATE, Pcm
 from vad.endpointer import Endpointer, EndpointerOptions, SpeechStarted, UtteranceEnded
 from vad.frames import FRAME_SAMPLES
 from vad.utterances import UtteranceCutter, pcm16
-from vad.voice import VoiceDetector
+from vad.voice import Decision, VoiceDetector
 
-OPTIONS = ("pre_roll", "hangover", "post_roll", "shortest", "longest", "onset_votes", "onset_window")
+OPTIONS = ("pre_roll", "hangover", "patience", "post_roll", "shortest", "longest", "onset_votes", "onset_window")
 
 FETCH = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
@@ -33,15 +33,29 @@ DETECT = (
   const detector = new VoiceDetector(wasm);
   const samples = new Int16Array(bytes(audio));
   const decisions = [];
-  for (let at = 0; at < samples.length; at += 320) decisions.push(detector.isSpeech(samples.slice(at, at + 320)));
+  for (let at = 0; at < samples.length; at += 320) decisions.push(detector.decide(samples.slice(at, at + 320)));
   return decisions;
 }"""
 )
 ENDPOINT = """async ([options, decisions]) => {
   const {Endpointer} = await import("/web/endpointer.js");
   const endpointer = new Endpointer(options);
-  const events = decisions.flatMap((decision) => endpointer.push(decision));
+  const kinds = [{}, {isSpeech: true}, {isDoubtful: true}];
+  const events = decisions.flatMap((kind) => endpointer.push(kinds[kind]));
   return [...events, ...endpointer.flush()];
+}"""
+SPEAK = """async (decisions) => {
+  const {SpeechOnly} = await import("/web/speech.js");
+  const kinds = [{}, {isSpeech: true}, {isDoubtful: true}];
+  const speech = new SpeechOnly({decide: (frame) => kinds[decisions[frame]]});
+  const utterances = [];
+  for (const frame of decisions.keys()) {
+    for (const {type, frame: given} of speech.push(frame)) {
+      if (type === "started") utterances.push([]);
+      if (type === "audio") utterances.at(-1).push(given);
+    }
+  }
+  return utterances;
 }"""
 CAPTURE = (
     "async ([audio, rate]) => {"
@@ -93,6 +107,19 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+@pytest.mark.parametrize("words", [(1000, 600), (1366, 100)])
+def test_of_an_utterance_that_is_cut_each_frame_is_given_once(page: Any, words: tuple[int, int]) -> None:
+    """Also where the cut is in the pause that is on, and frames of it are held back."""
+    decisions = [0] * 100 + [1] * words[0] + [0] * 28 + [1] * words[1] + [0] * 100
+    cut, rest = page.evaluate(SPEAK, decisions)
+    assert cut + rest == list(range(90, len(decisions) - 100 + 15))
+    assert len(cut) <= 1400
+
+
+def _in_javascript(decision: Decision) -> dict[str, bool]:
+    return {_camel(name): value for name, value in decision._asdict().items()}
+
+
 def encoded(samples: np.ndarray) -> str:
     return base64.b64encode(samples.tobytes()).decode()
 
@@ -108,17 +135,19 @@ def said(sample_files: list[Path]) -> Pcm:
 
 def test_the_detector_decides_as_python_does(page: Any, said: Pcm) -> None:
     ours = VoiceDetector().decide(said.reshape(-1, FRAME_SAMPLES))
-    assert 0.1 < np.mean(ours) < 0.9
-    assert page.evaluate(DETECT, encoded(said)) == ours
+    assert 0.1 < np.mean([decision.is_speech for decision in ours]) < 0.9
+    assert any(decision.is_doubtful for decision in ours)
+    assert page.evaluate(DETECT, encoded(said)) == [_in_javascript(decision) for decision in ours]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_endpointer_decides_as_python_does(page: Any, options: EndpointerOptions, seed: int) -> None:
     chance = random.Random(seed)
-    runs = ((chance.random() < 0.5, int(chance.expovariate(1 / chance.choice((3, 30, 400))))) for _ in range(1500))
-    decisions = [is_speech for is_speech, length in runs for _ in range(length)]
+    runs = ((chance.randrange(3), int(chance.expovariate(1 / chance.choice((3, 30, 400))))) for _ in range(1500))
+    decisions = [kind for kind, length in runs for _ in range(length)]  # silence, speech, doubtful
     endpointer = Endpointer(options, 0.02)
-    events = [event for decision in decisions for event in endpointer.push(decision)] + endpointer.flush()
+    events = [event for kind in decisions for event in endpointer.push(kind == 1, is_doubtful=kind == 2)]
+    events += endpointer.flush()
     expected: list[dict[str, Any]] = []
     for event in events:
         if isinstance(event, SpeechStarted):

@@ -97,6 +97,47 @@ def test_the_longest_utterance_is_cut_and_goes_on_without_losing_a_frame() -> No
     assert rest == UtteranceEnded(55, 95, "silence")
 
 
+def test_the_longest_utterance_is_cut_at_the_longest_pause_in_its_second_half() -> None:
+    """It was cut in the middle of a word."""
+    first, second = speech(20) + silence(7) + speech(3), silence(3) + speech(4) + silence(6) + speech(30)
+    endpointer = Endpointer(SHORT, FRAME_SECONDS)
+    assert pushed(endpointer, (first + second)[:50]) == [
+        SpeechStarted(0),
+        SpeechPaused(0, 20),
+        SpeechResumed(0),
+        SpeechPaused(0, 37),
+        SpeechResumed(0),
+        UtteranceEnded(0, 40, "longest"),
+        SpeechStarted(40),
+    ]
+    assert pushed(endpointer, (first + second)[50:] + silence(10))[-1] == UtteranceEnded(40, 78, "silence")
+
+
+def test_a_longest_utterance_that_pauses_is_cut_at_an_earlier_pause_if_that_is_longer() -> None:
+    frames = speech(30) + silence(7) + speech(8) + silence(5)
+    assert pushed(Endpointer(SHORT, FRAME_SECONDS), frames)[-5:] == [
+        SpeechPaused(0, 45),
+        SpeechResumed(0),
+        UtteranceEnded(0, 33, "longest"),
+        SpeechStarted(33),
+        SpeechPaused(33, 45),
+    ]
+
+
+def test_a_longest_utterance_may_be_cut_in_the_pause_that_is_on() -> None:
+    endpointer = Endpointer(SHORT, FRAME_SECONDS)
+    assert pushed(endpointer, speech(44) + silence(6))[-2:] == [SpeechPaused(0, 44), UtteranceEnded(0, 47, "longest")]
+    assert pushed(endpointer, speech(1)) == [SpeechStarted(47)]
+
+
+def test_what_may_be_a_word_is_no_pause_to_cut_at() -> None:
+    endpointer = Endpointer(SHORT, FRAME_SECONDS)
+    pushed(endpointer, speech(30) + silence(2))
+    for _ in range(6):
+        endpointer.push(False, is_doubtful=True)
+    assert pushed(endpointer, speech(12))[-2] == UtteranceEnded(0, 31, "longest")
+
+
 def test_a_cut_with_only_silence_after_it_leaves_no_empty_utterance() -> None:
     assert utterances(speech(50) + silence(60)) == [UtteranceEnded(0, 50, "longest")]
 
@@ -119,6 +160,16 @@ def test_where_silence_ends_nothing_all_frames_belong_to_the_utterance() -> None
     assert endpointer.flush() == [UtteranceEnded(0, 69, "flush")]
     assert pushed(endpointer, silence(250)) == [UtteranceEnded(69, 169, "longest"), UtteranceEnded(169, 269, "longest")]
     assert endpointer.open_from == 269
+
+
+def test_the_longest_utterance_is_cut_at_a_pause_also_where_silence_ends_nothing() -> None:
+    endpointer = Endpointer(replace(SHORT, ends_by_silence=False), FRAME_SECONDS)
+    assert pushed(endpointer, silence(5) + speech(23) + silence(12) + speech(10))[-3:] == [
+        SpeechResumed(0),
+        UtteranceEnded(0, 34, "longest"),
+        SpeechStarted(34),
+    ]
+    assert endpointer.flush() == [UtteranceEnded(34, 50, "flush")]
 
 
 def test_a_pause_is_told_of_before_the_hangover_is_over_and_so_is_its_end() -> None:
@@ -164,6 +215,27 @@ def test_a_word_that_comes_when_speech_has_gone_on_changes_nothing() -> None:
     assert UtteranceEnded not in map(type, pushed(endpointer, silence(9)))
 
 
+def test_what_may_be_the_next_word_is_waited_for() -> None:
+    """A loud word once came too late to be found voiced, and was lost."""
+    endpointer = paused(after=speech(10), silent=7)
+    assert [event for _ in range(9) for event in endpointer.push(False, is_doubtful=True)] == []
+    assert pushed(endpointer, speech(1)) == [SpeechResumed(0)]
+
+
+def test_what_turns_out_to_be_no_word_is_waited_for_no_longer() -> None:
+    endpointer = paused(after=speech(10), silent=8)
+    assert [event for _ in range(3) for event in endpointer.push(False, is_doubtful=True)] == []
+    assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 15, "silence")]
+
+
+def test_clatter_without_end_is_waited_for_a_moment_only() -> None:
+    patient = replace(SHORT, patience=0.1)
+    endpointer = paused(after=speech(10), silent=4, chosen=patient)
+    assert [event for _ in range(10) for event in endpointer.push(False, is_doubtful=True)] == []
+    assert endpointer.expect(0.2) == []
+    assert endpointer.push(False, is_doubtful=True) == [UtteranceEnded(0, 15, "silence")]
+
+
 def paused(after: list[bool], silent: int, chosen: EndpointerOptions = SHORT) -> Endpointer:
     endpointer = Endpointer(chosen, FRAME_SECONDS)
     pushed(endpointer, after + silence(silent))
@@ -193,6 +265,22 @@ def test_every_utterance_starts_and_pauses_and_resumes_and_ends_in_order(
     assert re.fullmatch("(S(PR)*P?E)*", "".join(LETTERS[type(event)] for event in heard))
     for event, following in pairwise(heard):
         assert isinstance(event, UtteranceEnded) or event.start == following.start
+
+
+@given(frames=frame_runs, chosen=options.map(lambda chosen: replace(chosen, ends_by_silence=False)))
+def test_where_silence_ends_nothing_utterances_follow_each_other_without_a_gap(
+    frames: list[bool], chosen: EndpointerOptions
+) -> None:
+    endpointer = Endpointer(chosen, FRAME_SECONDS)
+    heard = pushed(endpointer, frames)
+    end = 0
+    for utterance in (event for event in heard if isinstance(event, UtteranceEnded)):
+        assert utterance.start == end < utterance.end
+        end = utterance.end
+    assert endpointer.open_from == end
+    assert len(frames) - end < round(chosen.longest / FRAME_SECONDS)
+    letters = "".join(LETTERS[type(event)] for event in heard + endpointer.flush())
+    assert re.fullmatch("(E|S(PR)*P?E)*", letters)
 
 
 @given(frames=frame_runs, chosen=options)

@@ -98,6 +98,20 @@ def test_a_recogniser_that_finds_the_query_complete_ends_it_sooner(conversation:
     assert ends[waited][0] - ends[hurried][0] == round((0.64 - 0.3) / 0.02)
 
 
+def test_a_loud_word_after_a_pause_is_not_cut_off_before_its_vowel_is_noticed(sample_files: list[Path]) -> None:
+    """Of "hotels in Reykjavik, Iceland" the recogniser took the end for one at the pause: the last word was lost."""
+    reykjavik = next(file for file in sample_files if "reykjavik" in file.name)
+    samples, _ = soundfile.read(reykjavik, dtype="int16")
+    stream = UtteranceStream()
+    heard: list[tuple[Event, Utterance]] = []
+    for frame in np.split(np.concatenate([samples, np.zeros(SAMPLE_RATE, np.int16)]), range(320, len(samples), 320)):
+        heard += stream.push(frame.tobytes())
+        heard += stream.expect(0.35)
+    ((_, utterance),) = [(event, utterance) for event, utterance in heard if isinstance(event, UtteranceEnded)]
+    assert utterance.start < 0.5  # "Show"
+    assert utterance.end > 2.4  # "Iceland"
+
+
 def test_the_open_utterance_is_at_hand(conversation: Samples) -> None:
     stream = UtteranceStream()
     (event, _), *_ = streamed(conversation[: 3 * SAMPLE_RATE], stream)
@@ -162,7 +176,7 @@ def test_the_longest_utterance_is_cut_also_for_who_ends_them_by_flush(conversati
     stream = UtteranceStream(replace(ALL, longest=2.0))
     ended = [utterance for event, utterance in streamed(conversation, stream) if isinstance(event, UtteranceEnded)]
     parts = [utterance.samples for utterance in (*ended, stream.flush()[1])]
-    assert {len(part) for part in parts[:-1]} == {2 * SAMPLE_RATE}
+    assert all(SAMPLE_RATE <= len(part) <= 2 * SAMPLE_RATE for part in parts[:-1])
     np.testing.assert_array_equal(np.concatenate(parts), conversation[: len(conversation) // 320 * 320])
 
 
