@@ -33,6 +33,10 @@ sent belongs to it. The server still hears where speech pauses, and recognises a
 then: if nobody speaks on, that is the final, ready when `Finalize` comes. So send the audio as it is recorded, with at
 least the first 0.2 s of the silence in which you wait before you decide that the utterance is over.
 
+A minute of audio may come at once, and then eight seconds of it a second; each message counts 5 ms more than is in it.
+With more, the server leaves off reading for a while, and the client's sending waits. It does so, too, while four finals
+are due.
+
 Finals come in the order in which they were said, and none is left out. Interims come only while the server has time
 for them and the client takes them.
 

@@ -110,6 +110,16 @@ def test_an_hour_of_audio_at_full_speed_does_not_fill_the_memory(server: Server,
     assert most < 50_000_000
 
 
+def test_who_sends_silence_as_fast_as_it_can_is_read_no_faster_than_is_fair(server: Server) -> None:
+    """One such client had a processor to itself: nothing but finals that are due kept the server from reading on."""
+    with listening(server, AUTHORISED) as listener:
+        began = time.monotonic()
+        listener.send(silence(90).tobytes(), 64_000)
+        assert listener.close_stream() == 1000
+        assert time.monotonic() - began > 3
+    assert listener.messages[-1]["duration"] == 90
+
+
 def test_a_client_that_vanishes_frees_everything(server: Server, sample_files: list[Path]) -> None:
     handles = psutil.Process(server.process.pid).num_fds()
     for _ in range(3):
