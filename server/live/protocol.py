@@ -20,12 +20,13 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
                    all, which an `Error` before its empty final says, do they come to nothing.
                    `is_final: true`: a final. It covers `start` to `start + duration`; an empty transcript says that
                    nothing was said. `speech_final` tells that the speaker has come to an end: it is false only where
-                   an utterance was cut because it is too long, and more of it follows, or (`cut_off: true`) because
-                   the server is going down while it is open: who has kept its audio sends it again over the next
-                   connection, and passes this over. `from_finalize` tells that it answers a `Finalize`.
+                   an utterance was cut because it is too long, and more of it follows (where nobody goes on, that
+                   is an empty final, with `speech_final`), or (`cut_off: true`) because the server is going down
+                   while it is open: who has kept its audio sends it again over the next connection, and passes
+                   this over. `from_finalize` tells that it answers a `Finalize`.
                    `search` has what was searched for and found (`search=interim`: with interims, too). `timings`
                    tells where the time went.
-- `UtteranceEnd`   after a final, there was no speech for `utterance_end_ms`
+- `UtteranceEnd`   after somebody spoke, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
 
 With `endpointing=false` only `Finalize`, `CloseStream` and the longest length (30 s) end an utterance, and all that was
@@ -46,6 +47,7 @@ How a connection ends:
 |---|---|
 | 1000 | `CloseStream`: the finals have been delivered, and the closing `Metadata` |
 | 1001 | the server is going down: it read no more, delivered the finals of what it had, and the closing `Metadata` |
+| 1002 | what is no WebSocket frame, or one that nobody has agreed on: reserved bits, no mask |
 | 1007 | a text message that is not UTF-8 |
 | 1008 | no or a wrong key; a parameter that is not understood |
 | 1009 | a message of more than 1 MB: send audio in smaller pieces |

@@ -142,6 +142,30 @@ def test_what_is_too_long_is_cut_and_goes_on(server: Server, toronto: Path) -> N
     assert len(ends) >= 2
 
 
+@pytest.mark.parametrize("rest", [1.0, 4.0])
+def test_who_stops_where_an_utterance_is_cut_is_told_to_have_ended(server: Server, toronto: Path, rest: float) -> None:
+    """The last final said that more would follow, and nothing did."""
+    said = np.tile(recording(toronto), 15)[: round(29.3 * 16_000)]
+    with listening(server, endpointing=2000, utterance_end_ms=1000) as listener:
+        listener.send(np.concatenate((silence(1), said, silence(rest))).tobytes())
+        assert listener.close_stream() == 1000
+    assert [(final["speech_final"], text(final) != "") for final in listener.finals] == [(False, True), (True, False)]
+    cut = listener.finals[0]["start"] + listener.finals[0]["duration"]
+    assert (listener.finals[1]["start"], listener.finals[1]["duration"]) == (pytest.approx(cut, abs=0.002), 0)
+    kinds = [message["type"] for message in listener.messages[1:-1]]
+    assert kinds == ["Results", "Results"] + ["UtteranceEnd"] * (rest > 2)
+
+
+def test_finalize_in_silence_ends_no_utterance(server: Server) -> None:
+    """It was followed by UtteranceEnd, although nothing had been said."""
+    with listening(server, utterance_end_ms=500) as listener:
+        listener.send(silence(1).tobytes())
+        listener.tell("Finalize")
+        listener.send(silence(2).tobytes())
+        assert listener.close_stream() == 1000
+    assert [message["type"] for message in listener.messages] == ["Metadata", "Results", "Metadata"]
+
+
 def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speech_goes_on(
     server: Server, toronto: Path, copenhagen: Path
 ) -> None:
