@@ -162,7 +162,7 @@ class Word(BaseModel):
     punctuated_word: str
     start: float
     end: float
-    confidence: float
+    confidence: float = Field(description="How sure the model is of its least sure part, from 0 to 1.")
 
 
 class Alternative(BaseModel):

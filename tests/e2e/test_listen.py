@@ -57,6 +57,8 @@ def test_messages_are_as_the_reference_says(server: Server, toronto: Path) -> No
         assert results.search is not None
     assert len(listener.finals) == 1
     assert listener.finals[0]["timings"]["encode_ms"] > 0
+    confidences = [word["confidence"] for word in listener.finals[0]["channel"]["alternatives"][0]["words"]]
+    assert len(set(confidences)) > 1, "each word has its own"
 
 
 @pytest.mark.parametrize(
