@@ -127,7 +127,12 @@ class Session:
         return CloseCode.GOING_DOWN
 
     async def _receive(self) -> bytes | str | None:
-        """The next message; None when something else is to be seen to. Raises TimeoutError for a silent client."""
+        """The next message; None when something else is to be seen to. Raises TimeoutError for a silent client.
+
+        `_wake` interrupts it by letting its time run out. No message is lost by that, for what waits is the `get` of a
+        queue: interrupted, it has taken nothing, even where a message has just come. Nor is a wake: one that finds
+        nobody waiting is seen at the next call.
+        """
         if not self._is_woken:
             deadline = min(self._alive_at + self._timeout, self._audio_at + IDLE_SECONDS)
             try:
