@@ -1,4 +1,14 @@
-"""What was said, and what of it is answered: over all connections of a stream. It does no I/O and knows no clock."""
+"""What was said, and what of it is answered: over all connections of a stream. It does no I/O and knows no clock.
+
+Three scales of time, of a stream in which the silence from `b` to `c` was left out, and whose connection broke when all
+before `a` had its finals:
+
+    the stream          0 ──── a ──── b ········ c ──── d    seconds since it began: what events tell
+    offsets             0 ──── a ──── bc ──── d              bytes that were kept: here, in `Backlog` and `Timeline`
+    the new connection         0 ──── bc ──── d              seconds since its first sample: what the server tells
+
+A message's time plus where its connection began (`_base`) is an offset; `Timeline` adds what was left out before it.
+"""
 
 from clients.backlog import Backlog, Marker
 from clients.errors import MalformedAnswer

@@ -12,7 +12,8 @@ class RetryOptions:
     """How patient a client is.
 
     `retries` more tries follow the first, as long as the waits between them, `longest_wait` seconds in all, suffice.
-    Raises `ValueError` for negative values.
+    Where a server that is busy or not ready yet says when to come back, only the time counts. With `retries` 0 there
+    are none in any case. Raises `ValueError` for negative values.
     """
 
     retries: int = 2
@@ -35,6 +36,7 @@ class Retries:
     """The tries of one request. `jitter` gives numbers from 0 to 1."""
 
     def __init__(self, options: RetryOptions, jitter: Callable[[], float] = random.random) -> None:
+        self._is_off = options.retries == 0
         self._left = options.retries
         self._patience = options.longest_wait
         self._backoff = FIRST_BACKOFF_SECONDS
@@ -42,18 +44,18 @@ class Retries:
 
     def wait_after(self, error: SayseekError) -> float:
         """Seconds to wait before the next try; raises `error` when there should be none."""
-        if self._left == 0 or not isinstance(error, Busy | ServerUnreachable):
+        if self._is_off or not isinstance(error, Busy | ServerUnreachable):
             raise error
-        wait = self._wait_for(error)
-        if wait > self._patience:
+        told = error.retry_after if isinstance(error, Busy) else None
+        wait = self._next_backoff() if told is None else told
+        if (self._left == 0 and not told) or wait > self._patience:
             raise error
-        self._left -= 1
         self._patience -= wait
-        self._backoff *= 2
+        if not told:
+            self._left -= 1
+            self._backoff *= 2
         return wait
 
-    def _wait_for(self, error: Busy | ServerUnreachable) -> float:
-        if isinstance(error, Busy) and error.retry_after is not None:
-            return error.retry_after
+    def _next_backoff(self) -> float:
         # Clients that failed together should not all come back together.
         return self._backoff * (0.5 + self._jitter() / 2)

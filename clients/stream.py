@@ -231,17 +231,30 @@ class Stream:
         with suppress(ConnectionClosed):
             while True:
                 sent = self._ledger.sent
-                pong = asyncio.ensure_future(await socket.ping())
-                while not pong.done():
-                    await asyncio.wait([pong], timeout=PING_SECONDS)
-                    if _now() - self._alive_at > DEAD_SECONDS and not self._is_behind:
-                        socket.transport.abort()
-                        return
-                self._alive_at = _now()
-                await asyncio.sleep(PING_SECONDS)  # what the server tells of it comes meanwhile
-                if not self._is_behind:
-                    self._ledger.read(sent)
-                    self._released.set()
+                if not await self._is_alive(socket):
+                    socket.transport.abort()
+                    return
+                await asyncio.sleep(PING_SECONDS)  # what the server tells of what it has read comes meanwhile
+                self._let_go(sent)
+
+    async def _is_alive(self, socket: ClientConnection) -> bool:
+        """Whether the server answers a ping, which it reads after what was sent before; or gives other signs of life.
+
+        While events are not taken, nothing is read, neither: that tells nothing.
+        """
+        pong = asyncio.ensure_future(await socket.ping())
+        while not pong.done():
+            await asyncio.wait([pong], timeout=PING_SECONDS)
+            if _now() - self._alive_at > DEAD_SECONDS and not self._is_behind:
+                return False
+        self._alive_at = _now()
+        return True
+
+    def _let_go(self, offset: int) -> None:
+        """Keep no silence that the server has read, up to there, and told no speech in."""
+        if not self._is_behind:
+            self._ledger.read(offset)
+            self._released.set()
 
     async def _receive_all(self, socket: ClientConnection) -> None:
         try:

@@ -1,15 +1,36 @@
 """WebSocket connections: how long the server waits for a client, and how it parts from one."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 READ_AT_ONCE = 4_096  # bytes; as messages of one byte each they take some 10 ms to parse, and all others wait meanwhile
 UNTAKEN_SECONDS = 30.0  # that a client may leave untaken what is sent to it
 PARTING_SECONDS = 10.0  # for the client to take the last messages, and to close in its turn
 QUIET_SECONDS = 0.3  # after which a client that broke a rule has stopped sending
 MAX_MESSAGE_BYTES = 1_000_000  # half a minute of speech at 16 kHz
+
+
+class Deadline:
+    """Calls `missed` when it is not cleared in time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, missed: Callable[[], None]) -> None:
+        self._loop = loop
+        self._missed = missed
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, seconds: float) -> None:
+        """From now on there are so many seconds."""
+        self.clear()
+        self._timer = self._loop.call_later(seconds, self._missed)
+
+    def clear(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
@@ -22,7 +43,10 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         super().__init__(*args, **kwargs)
         self._buffer = bytearray()
         self._is_heard = False  # since the last ping
-        self._deadline: asyncio.TimerHandle | None = None
+        self._latest_pong = b""  # where the client does not take what is sent
+        self._taking = Deadline(self.loop, self._abort)  # what is sent
+        self._falling_quiet = Deadline(self.loop, self._abort)  # after a broken rule
+        self._parting = Deadline(self.loop, self._abort)  # after the application's end
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
         self._buffer = bytearray(READ_AT_ONCE)
@@ -36,11 +60,13 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         if self.conn.parser_exc is None:
             super().data_received(data)
         else:
-            self._abort_in(QUIET_SECONDS)
+            self._falling_quiet.set(QUIET_SECONDS)
 
     def send_receive_event_to_app(self) -> None:
         """Stop reading when a second message waits, not at the first: each stop and start costs two system calls."""
-        if self.read_paused or not self.queue.empty():
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self._refuse_text()
+        elif self.read_paused or not self.queue.empty():
             super().send_receive_event_to_app()
         else:
             self.read_paused = True
@@ -55,26 +81,40 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(PARTING_SECONDS, self.transport.abort)
-        self._abort_in(QUIET_SECONDS)
+        self._falling_quiet.set(QUIET_SECONDS)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.close_sent:
+            self.handshake_complete = True  # by a refusal, too, which uvicorn takes for an application's mistake
+
+    def handle_ping(self) -> None:
+        """Answer only the latest of the pings whose answers the client does not take (RFC 6455, 5.5.3)."""
+        if self.writable.is_set() or self.conn.close_rcvd:
+            super().handle_ping()
+        else:
+            self._latest_pong = b"".join(self.conn.data_to_send()) or self._latest_pong
+
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._abort_in(UNTAKEN_SECONDS)
+        self._taking.set(UNTAKEN_SECONDS)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_waiting()
+        self._taking.clear()
+        self.transport.write(self._latest_pong)
+        self._latest_pong = b""
 
     def on_task_complete(self, task: "asyncio.Task[None]") -> None:
         super().on_task_complete(task)
-        if self.conn.parser_exc is None:
-            self._abort_in(PARTING_SECONDS)
+        self._parting.set(PARTING_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        for deadline in (self._taking, self._falling_quiet, self._parting):
+            deadline.clear()
         super().connection_lost(exc)
 
     def send_keepalive_ping(self) -> None:
@@ -95,11 +135,20 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         if self.close_sent:
             super().shutdown()
 
-    def _abort_in(self, seconds: float) -> None:
-        self._stop_waiting()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+    def _refuse_text(self) -> None:
+        """Part from a client whose text is not UTF-8. uvicorn does so, too, but logs it as an error of the server's."""
+        self.frames = []
+        if self.conn.state is State.OPEN:
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
 
-    def _stop_waiting(self) -> None:
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
+    def _abort(self) -> None:
+        self.transport.abort()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -10,13 +10,14 @@ from asr.pcm import Pcm
 from asr.stable import Partial
 from server.errors import api_error, error_body
 from server.live import results
-from server.live.hangover import hangover
 from server.live.interims import Interims
 from server.live.listeners import MOST_FINALS
 from server.live.options import ListenOptions
 from server.live.protocol import Error, ResultsMetadata, ServerMessage, UtteranceEnd
 from server.live.protocol import SpeechStarted as SpeechStartedMessage
-from server.live.recogniser import Heard, Recogniser
+from server.live.quiet import Quiet
+from server.live.recogniser import Heard, Recogniser, Recognition
+from server.live.speculation import Speculation
 from server.live.spoken import Spoken
 from server.metrics import Metrics
 from vad.endpointer import (
@@ -33,7 +34,6 @@ from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 PAUSE_SECONDS = 0.12  # after which it is worth to recognise what was said: closures within words are shorter
 
 EndedBy = Literal["silence", "finalize", "close", "longest", "cut off"]
-Recognition = asyncio.Task[Heard]
 
 
 @dataclass(frozen=True)
@@ -69,29 +69,24 @@ class Conversation:
         self._metrics = metrics
         self._metadata = metadata
         self._send = send
-        self._wake = wake
         self._stream = _stream(options)
         self._position = 0  # samples
         self._interims = Interims(self._stream, recogniser, metrics, self._tell_interim)
-        self._speculation: Recognition | None = None
-        self._speculating: asyncio.TimerHandle | None = None
-        self._expected: float | None = None  # seconds of silence that are to end the utterance in this pause
-        self._speech_end: float | None = None  # of the open utterance, while its speaker pauses
-        self._is_open = False
+        self._speculation = Speculation(options, metrics, wake)
+        self._quiet = Quiet(options)
         self._due: asyncio.Queue[Due | UtteranceEnd | None] = asyncio.Queue(MOST_FINALS)
-        self._undelivered = 0
-        self._quiet_since: float | None = None  # the end of the last word, where UtteranceEnd is still to come
+        self._undelivered = 0  # of what is due
 
     async def hear(self, samples: Pcm) -> None:
         """Take the next samples, at 16 kHz."""
         self._position += len(samples)
         await self._follow(self._stream.push(samples.astype("<i2").tobytes()))
-        await self._end_quiet()
+        await self._tell_of_quiet()
 
     async def settle(self) -> None:
         """End the utterance whose speaker, as turned out meanwhile, has come to the end."""
-        if self._expected is not None:
-            await self._follow(self._stream.expect(self._expected))
+        if self._speculation.expected is not None:
+            await self._follow(self._stream.expect(self._speculation.expected))
 
     async def finalize(self) -> None:
         """The client says that the utterance is over: there will be one final, empty or not."""
@@ -99,8 +94,7 @@ class Conversation:
         if ended or self._options.endpointing is None:
             await self._end(heard, "finalize")
         else:
-            now = self._position / SAMPLE_RATE
-            await self._end(Utterance(now, now, heard.samples[:0]), "finalize")
+            await self._end(Utterance(self._now, self._now, heard.samples[:0]), "finalize")
 
     async def finish(self, *, cut_off: bool = False) -> None:
         """There will be no more audio: see to it that `deliver` ends when all that is due is delivered.
@@ -110,12 +104,14 @@ class Conversation:
         ended, heard = self._stream.flush()
         if ended or (self._options.endpointing is None and len(heard.samples)):
             await self._end(heard, "cut off" if cut_off else "close")
+        elif not cut_off:
+            await self._end_cut()
         await self._due.put(None)
 
     def close(self) -> None:
         """Give up all that is not delivered."""
         self._interims.pause()
-        self._forget_speculation()
+        self._speculation.forget()
         while not self._due.empty():
             due = self._due.get_nowait()
             if isinstance(due, Due) and due.recognition:
@@ -136,12 +132,12 @@ class Conversation:
                 case SpeechStarted():
                     await self._begin(utterance)
                 case SpeechPaused(end=end):
-                    self._speech_end = end * FRAME_SECONDS
+                    self._quiet.pause(end * FRAME_SECONDS)
                     self._interims.pause()
                     self._speculate(utterance)
                 case SpeechResumed():
-                    self._speech_end = None
-                    self._forget_speculation()
+                    self._quiet.resume()
+                    self._speculation.forget()
                     if self._options.interim_results:
                         self._interims.resume()
                 case UtteranceEnded(ended_by="longest"):
@@ -150,8 +146,7 @@ class Conversation:
                     await self._end(utterance, "silence")
 
     async def _begin(self, utterance: Utterance) -> None:
-        self._is_open = True
-        self._quiet_since = None
+        self._quiet.begin()
         if self._options.interim_results:
             self._interims.begin()
         if self._options.vad_events:
@@ -162,51 +157,27 @@ class Conversation:
 
         Where others wait, this does so for as long as they do: most pauses are over by then.
         """
-
-        def begin() -> None:
-            self._speculation = self._recognise(utterance, self._interims.stable)
-            self._speculation.add_done_callback(self._expect)
-
-        self._speculating = asyncio.get_running_loop().call_later(self._recogniser.delay, begin)
-
-    def _expect(self, speculation: Recognition) -> None:
-        """Wait longer for a speaker whose query breaks off, and less for one that reads complete."""
-        if self._options.endpointing is None or speculation is not self._speculation:
-            return
-        if not speculation.cancelled() and not speculation.exception():
-            transcript = speculation.result().transcript
-            self._expected = hangover(transcript.text, transcript.ending, self._options)
-            self._wake()
-
-    def _take_speculation(self) -> Recognition | None:
-        """What has been begun; from now on there is none."""
-        if self._speculating:
-            self._speculating.cancel()
-        speculation = self._speculation
-        self._speculating = self._speculation = self._expected = None
-        return speculation
-
-    def _forget_speculation(self) -> None:
-        if speculation := self._take_speculation():
-            speculation.cancel()
-            self._metrics.speculative_finals.labels("vain").inc()
+        self._speculation.begin(lambda: self._recognise(utterance, self._interims.stable), self._recogniser.delay)
 
     async def _end(self, utterance: Utterance, ended_by: EndedBy) -> None:
-        recognition = self._take_speculation()
-        if recognition:
-            self._metrics.speculative_finals.labels("used").inc()
-        elif len(utterance.samples):
+        recognition = self._speculation.take()
+        if not recognition and len(utterance.samples):
             # What was stable may lie beyond a cut, and comes with the next utterance.
             recognition = self._recognise(utterance, "" if ended_by == "longest" else self._interims.stable)
         self._interims.end()
         self._metrics.utterances.labels(ended_by).inc()
         self._metrics.audio_seconds.inc(utterance.end - utterance.start)
         self.utterances += 1
-        self._is_open = False
-        self._quiet_since, self._speech_end = self._speech_end or utterance.end, None
         is_cut, cut_off = ended_by == "longest", ended_by == "cut off"
-        spoken = Spoken(utterance.start, utterance.end, self._quiet_since, utterance.samples, is_cut, cut_off)
+        speech_end = self._quiet.end(utterance.end, is_cut=is_cut)
+        spoken = Spoken(utterance.start, utterance.end, speech_end, is_cut, cut_off)
         await self._put(Due(spoken, recognition, ended_by == "finalize"))
+
+    async def _end_cut(self) -> None:
+        """Where an utterance was cut for its length, and nobody went on: say so, for its final could not."""
+        if (cut_at := self._quiet.cut_at) is not None:
+            self._quiet.end_cut()
+            await self._put(Due(Spoken(cut_at, cut_at, cut_at), None, from_finalize=False))
 
     async def _put(self, due: Due | UtteranceEnd) -> None:
         self._undelivered += 1
@@ -251,14 +222,16 @@ class Conversation:
         await self._send(results.interim(partial, heard, utterance.start, utterance.end, self._metadata))
         return True
 
-    async def _end_quiet(self) -> None:
-        """Say so when nobody has spoken for long enough since the last utterance."""
-        quiet_ms, since = self._options.utterance_end_ms, self._quiet_since
-        if quiet_ms is None or since is None or self._is_open:
-            return
-        if self._position / SAMPLE_RATE - since >= quiet_ms / 1000:
-            self._quiet_since = None
-            await self._put(UtteranceEnd(last_word_end=round(since, 3)))
+    async def _tell_of_quiet(self) -> None:
+        if self._quiet.ends_cut(self._now):
+            await self._end_cut()
+        if (last_word := self._quiet.utterance_end(self._now)) is not None:
+            await self._put(UtteranceEnd(last_word_end=round(last_word, 3)))
+
+    @property
+    def _now(self) -> float:
+        """In seconds of the stream."""
+        return self._position / SAMPLE_RATE
 
 
 def _stream(options: ListenOptions) -> UtteranceStream:

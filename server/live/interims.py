@@ -34,6 +34,8 @@ class Interims:
         self._tell = tell
         self._prefix = StablePrefix()
         self._task: asyncio.Task[None] | None = None
+        self._pace = FIRST_PACE_SECONDS
+        self._next_at = 0.0  # by the event loop's clock
 
     @property
     def stable(self) -> str:
@@ -42,12 +44,14 @@ class Interims:
 
     def begin(self) -> None:
         """Somebody has begun to speak."""
-        self.resume(FIRST_SECONDS)
+        self._pace = FIRST_PACE_SECONDS
+        self._next_at = asyncio.get_running_loop().time() + FIRST_SECONDS
+        self.resume()
 
-    def resume(self, delay: float = 0.0) -> None:
-        """Its speaker goes on."""
+    def resume(self) -> None:
+        """Its speaker goes on, and so does the pace: pauses within words would else bring an interim each."""
         self.pause()
-        self._task = asyncio.create_task(self._follow(delay))
+        self._task = asyncio.create_task(self._follow())
 
     def pause(self) -> None:
         """There is nothing new to be heard; what is on its way is dropped."""
@@ -60,20 +64,20 @@ class Interims:
         self.pause()
         self._prefix = StablePrefix()
 
-    async def _follow(self, delay: float) -> None:
+    async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         heard_until = 0.0
-        pace = FIRST_PACE_SECONDS
         while True:
-            await asyncio.sleep(delay)
+            await asyncio.sleep(max(0.0, self._next_at - loop.time()))
             started = loop.time()
+            self._next_at = started + self._pace
             utterance = self._stream.heard
             if utterance.end > heard_until:
                 heard_until = utterance.end
                 if await self._give_one(utterance):
-                    pace = PACE_SECONDS
+                    self._pace = PACE_SECONDS
             took = loop.time() - started
-            delay = max(pace - took, took * (1 / SHARE - 1))
+            self._next_at = started + max(self._pace, took / SHARE)
 
     async def _give_one(self, utterance: Utterance) -> bool:
         """Whether there were words."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from server.errors import ApiError
 
@@ -69,10 +70,15 @@ class ListenOptions(BaseModel):
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> "ListenOptions":
-        if self.endpointing is not None:
-            least, most = self.hangover_bounds_ms
-            if not least <= self.hangover_ms <= most:
-                raise ValueError("endpointing must lie between endpointing_min and endpointing_max")
+        if self.endpointing is None:
+            if self.endpointing_min or self.endpointing_max:
+                raise _mismatch(
+                    "is false: the client ends utterances, so leave out endpointing_min and endpointing_max"
+                )
+            return self
+        least, most = self.hangover_bounds_ms
+        if not least <= self.hangover_ms <= most:
+            raise _mismatch("must lie between endpointing_min and endpointing_max")
         return self
 
     @property
@@ -118,3 +124,8 @@ def parse_options(query: Mapping[str, str]) -> ListenOptions:
         param = str(first["loc"][0]) if first["loc"] else "endpointing"
         raise ApiError(400, "invalid_request", f"{param}: {first['msg']}.", param=param) from None
     return options.model_copy(update={"ignored": tuple(sorted(set(query) - PARAMETERS))})
+
+
+def _mismatch(what: str) -> PydanticCustomError:
+    """Of a ValueError pydantic would tell the type, too."""
+    return PydanticCustomError("mismatch", "{what}", {"what": what})

@@ -21,12 +21,13 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
                    long and cut, those after the cut come with the next.
                    `is_final: true`: a final. It covers `start` to `start + duration`; an empty transcript says that
                    nothing was said. `speech_final` tells that the speaker has come to an end: it is false only where
-                   an utterance was cut because it is too long, and more of it follows, or (`cut_off: true`) because
-                   the server is going down while it is open: who has kept its audio sends it again over the next
-                   connection, and passes this over. `from_finalize` tells that it answers a `Finalize`.
+                   an utterance was cut because it is too long, and more of it follows (where nobody goes on, that
+                   is an empty final, with `speech_final`), or (`cut_off: true`) because the server is going down
+                   while it is open: who has kept its audio sends it again over the next connection, and passes
+                   this over. `from_finalize` tells that it answers a `Finalize`.
                    `search` has what was searched for and found (`search=interim`: with interims, too). `timings`
                    tells where the time went.
-- `UtteranceEnd`   after a final, there was no speech for `utterance_end_ms`
+- `UtteranceEnd`   after somebody spoke, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
 
 What is longer than 30 s is cut at the longest pause in its second half. With `endpointing=false` only that, `Finalize`
@@ -34,6 +35,10 @@ and `CloseStream` end an utterance, and all that was sent belongs to it. The ser
 recognises and searches at once what was said by then: if nobody speaks on, that is the final, ready when `Finalize`
 comes. So send the audio as it is recorded, with at least the first 0.2 s of the silence in which you wait before you
 decide that the utterance is over.
+
+A minute of audio may come at once, and then eight seconds of it a second; each message counts 5 ms more than is in it.
+With more, the server leaves off reading for a while, and the client's sending waits. It does so, too, while four finals
+are due.
 
 Finals come in the order in which they were said, and none is left out. Interims come only while the server has time
 for them and the client takes them.
@@ -44,6 +49,7 @@ How a connection ends:
 |---|---|
 | 1000 | `CloseStream`: the finals have been delivered, and the closing `Metadata` |
 | 1001 | the server is going down: it read no more, delivered the finals of what it had, and the closing `Metadata` |
+| 1002 | what is no WebSocket frame, or one that nobody has agreed on: reserved bits, no mask |
 | 1007 | a text message that is not UTF-8 |
 | 1008 | no or a wrong key; a parameter that is not understood |
 | 1009 | a message of more than 1 MB: send audio in smaller pieces |
@@ -158,7 +164,7 @@ class Word(BaseModel):
     punctuated_word: str
     start: float
     end: float
-    confidence: float
+    confidence: float = Field(description="How sure the model is of its least sure part, from 0 to 1.")
 
 
 class Alternative(BaseModel):

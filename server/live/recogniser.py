@@ -32,6 +32,9 @@ class Heard:
     stages: dict[str, float]
 
 
+Recognition = asyncio.Task[Heard]
+
+
 class Recogniser:
     """Recognises and searches as one listener asked. Raises UnknownLanguage for one that the model does not know."""
 

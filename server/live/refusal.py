@@ -1,6 +1,8 @@
 """Who is not let in: told by an HTTP answer, or, in a browser, which hides that, by a message and a close code."""
 
-from starlette.websockets import WebSocket
+import contextlib
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.errors import ApiError, error_body, error_response
 from server.live.protocol import CloseCode, Error
@@ -23,5 +25,6 @@ async def refuse(websocket: WebSocket, error: ApiError, metrics: Metrics) -> Non
         return
     metrics.errors.labels(error.code).inc()
     await websocket.accept(chosen_subprotocol(websocket))
-    await websocket.send_text(Error.of(error_body(error)).json_text())
-    await websocket.close(CloseCode.OVERLOADED if error.status_code >= 500 else CloseCode.REFUSED, error.code)
+    with contextlib.suppress(WebSocketDisconnect):  # it has left already
+        await websocket.send_text(Error.of(error_body(error)).json_text())
+        await websocket.close(CloseCode.OVERLOADED if error.status_code >= 500 else CloseCode.REFUSED, error.code)

@@ -1,6 +1,6 @@
 """What was heard, as `Results` messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from asr.stable import Partial
 from asr.transcript import Transcript
@@ -13,10 +13,8 @@ from server.schemas import SearchResult
 
 def interim(partial: Partial, heard: Heard, start: float, end: float, metadata: ResultsMetadata) -> Results:
     """How an utterance reads so far; `start` and `end` are in seconds."""
-    confidence = round(heard.transcript.confidence, 4)
-    best = Alternative(
-        transcript=partial.text, confidence=confidence, words=_words(partial.text, start, end, confidence)
-    )
+    words = _words(partial.text, start, end, heard.transcript)
+    best = Alternative(transcript=partial.text, confidence=round(heard.transcript.confidence, 4), words=words)
     return Results(
         start=round(start, 3),
         duration=round(end - start, 3),
@@ -50,24 +48,37 @@ def final(
 def _alternatives(spoken: Spoken, transcript: Transcript | None) -> list[Alternative]:
     if transcript is None:
         return [Alternative(transcript="", confidence=0.0, words=[])]
-    confidence = round(transcript.confidence, 4)
-    words = _words(transcript.text, spoken.start, spoken.speech_end, confidence)
+    words = _words(transcript.text, spoken.start, spoken.speech_end, transcript)
+    best = Alternative(transcript=transcript.text, confidence=round(transcript.confidence, 4), words=words)
     others = [
         Alternative(transcript=other.text, confidence=round(other.confidence, 4), words=[])
         for other in transcript.alternatives
     ]
-    return [Alternative(transcript=transcript.text, confidence=confidence, words=words), *others]
+    return [best, *others]
 
 
-def _words(text: str, start: float, end: float, confidence: float) -> list[Word]:
+def _words(text: str, start: float, end: float, transcript: Transcript) -> list[Word]:
     """The words of a text, each with its share of the time from `start` to `end` seconds."""
     words = text.split()
     seconds = max(0.0, end - start) / max(1, sum(len(word) for word in words))
-    spans = list(_spans(words, start, seconds))
+    spans = _spans(words, start, seconds)
     return [
-        Word(word=_bare(word), punctuated_word=word, start=round(begin, 3), end=round(stop, 3), confidence=confidence)
-        for word, (begin, stop) in zip(words, spans, strict=True)
+        Word(
+            word=_bare(word),
+            punctuated_word=word,
+            start=round(begin, 3),
+            end=round(stop, 3),
+            confidence=round(confidence, 4),
+        )
+        for word, (begin, stop), confidence in zip(words, spans, _confidences(words, transcript), strict=True)
     ]
+
+
+def _confidences(words: list[str], transcript: Transcript) -> Sequence[float]:
+    """How sure the model is of each word; where an interim keeps other words than it heard last, of all together."""
+    if len(words) == len(transcript.word_confidences):
+        return transcript.word_confidences
+    return [transcript.confidence] * len(words)
 
 
 def _spans(words: list[str], start: float, seconds_per_character: float) -> Iterable[tuple[float, float]]:

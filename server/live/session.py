@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from asr.pcm import PcmStream
 from server.errors import ApiError, api_error, error_body
+from server.live.allowance import MESSAGE_SECONDS, Allowance
 from server.live.conversation import Conversation
 from server.live.options import ListenOptions
 from server.live.protocol import (
@@ -62,6 +63,7 @@ class Session:
         )
         self._created = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._audio_at = self._alive_at = self._turn_began = time.monotonic()
+        self._allowance = Allowance(self._alive_at)
         self._patience: asyncio.Timeout | None = None
         self._is_woken = False
         self._is_stopped = False
@@ -116,15 +118,21 @@ class Session:
                 return CloseCode.SILENT
             if message is None:
                 await self._conversation.settle()
-            elif isinstance(message, bytes):
+                continue
+            if isinstance(message, bytes):
                 await self._hear(message)
             elif await self._obey(message):
                 return CloseCode.DONE
-            await self._give_way()
+            await self._spend(MESSAGE_SECONDS)
         return CloseCode.GOING_DOWN
 
     async def _receive(self) -> bytes | str | None:
-        """The next message; None when something else is to be seen to. Raises TimeoutError for a silent client."""
+        """The next message; None when something else is to be seen to. Raises TimeoutError for a silent client.
+
+        `_wake` interrupts it by letting its time run out. No message is lost by that, for what waits is the `get` of a
+        queue: interrupted, it has taken nothing, even where a message has just come. Nor is a wake: one that finds
+        nobody waiting is seen at the next call.
+        """
         if not self._is_woken:
             deadline = min(self._alive_at + self._timeout, self._audio_at + IDLE_SECONDS)
             try:
@@ -152,10 +160,12 @@ class Session:
         bytes_per_second = 2 * self._options.channels * self._options.sample_rate
         size = round(SLICE_SECONDS * bytes_per_second)
         for at in range(0, len(data), size):
-            await self._conversation.hear(self._pcm.push(data[at : at + size]))
-            await self._give_way()
-        if data:
-            self.seconds += len(data) / bytes_per_second
+            if self._is_stopped:
+                return
+            piece = data[at : at + size]
+            await self._conversation.hear(self._pcm.push(piece))
+            self.seconds += len(piece) / bytes_per_second
+            await self._spend(len(piece) / bytes_per_second)
             self._audio_at = self._alive_at = time.monotonic()
 
     async def _obey(self, text: str) -> bool:
@@ -170,10 +180,12 @@ class Session:
             await self._conversation.finalize()
         return isinstance(command, CloseStream)
 
-    async def _give_way(self) -> None:
-        """Let others have the event loop, if this listener has had it for long."""
-        if time.monotonic() - self._turn_began > TURN_SECONDS:
-            await asyncio.sleep(0)
+    async def _spend(self, seconds: float) -> None:
+        """Wait where more audio has come than may; let others have the event loop if this listener has had it long."""
+        now = time.monotonic()
+        wait = self._allowance.spend(seconds, now)
+        if wait or now - self._turn_began > TURN_SECONDS:
+            await asyncio.sleep(wait)
             self._turn_began = time.monotonic()
 
     async def _send(self, message: ServerMessage) -> None:

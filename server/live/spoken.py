@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from asr.pcm import Pcm
-
 
 @dataclass(frozen=True)
 class Spoken:
-    """Where it lies in its stream, in seconds, and its samples at 16 kHz.
+    """Where it lies in its stream, in seconds.
 
     Its last word ends at about `speech_end`. One that `is_cut` is too long, and goes on in the next; one that is
     `cut_off` might have gone on, but the server is going down.
@@ -16,6 +14,5 @@ class Spoken:
     start: float
     end: float
     speech_end: float
-    samples: Pcm
     is_cut: bool = False
     cut_off: bool = False

@@ -18,7 +18,7 @@ from server.services import Services
 
 logger = logging.getLogger(__name__)
 
-CODES = {1000, 1001, 1005, 1006, 1007, 1008, 1009, 1011, 1013}  # a client may make up others
+CODES = {1000, 1001, 1002, 1005, 1006, 1007, 1008, 1009, 1011, 1013}  # a client may make up others
 
 router = APIRouter(prefix="/v1", tags=["voice search"])
 

@@ -14,7 +14,7 @@ from clients.errors import (
     ServerUnreachable,
     retry_after_seconds,
 )
-from clients.retries import Retries, RetryOptions
+from clients.retries import NO_RETRIES, Retries, RetryOptions
 
 GONE = ServerUnreachable("gone")
 
@@ -41,6 +41,26 @@ def test_after_the_last_retry_the_error_is_raised() -> None:
 
 def test_the_server_says_how_long_to_wait() -> None:
     assert Retries(RetryOptions()).wait_after(busy(retry_after=7)) == 7
+
+
+def test_a_server_that_says_when_to_come_back_is_asked_for_as_long_as_there_is_time() -> None:
+    """After eight answers "still loading, try again in 2 s" a stream gave up, with most of its minute left."""
+    retries = Retries(RetryOptions(retries=1, longest_wait=60))
+    assert [retries.wait_after(busy(retry_after=2)) for _ in range(30)] == [2] * 30
+    with pytest.raises(Busy):
+        retries.wait_after(busy(retry_after=2))
+
+
+def test_come_back_at_once_counts_as_a_try() -> None:
+    retries = Retries(RetryOptions(retries=2))
+    assert [retries.wait_after(busy(retry_after=0)) for _ in range(2)] == [0, 0]
+    with pytest.raises(Busy):
+        retries.wait_after(busy(retry_after=0))
+
+
+def test_without_retries_there_are_none_whatever_the_server_says() -> None:
+    with pytest.raises(Busy):
+        Retries(NO_RETRIES).wait_after(busy(retry_after=2))
 
 
 def test_a_busy_server_that_does_not_say_is_waited_for_as_others() -> None:

@@ -63,6 +63,8 @@ def test_messages_are_as_the_reference_says(server: Server, toronto: Path) -> No
         assert results.search is not None
     assert len(listener.finals) == 1
     assert listener.finals[0]["timings"]["encode_ms"] > 0
+    confidences = [word["confidence"] for word in listener.finals[0]["channel"]["alternatives"][0]["words"]]
+    assert len(set(confidences)) > 1, "each word has its own"
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,30 @@ def test_a_cut_tears_no_word(server: Server, sample_files: list[Path], params: d
     said = " ".join(text(final) for final in finals)
     cities = ("Toronto", "Buenos Aires", "Reykjavik", "Barcelona", "Singapore", "Chicago", "Copenhagen", "Nairobi")
     assert {city: said.count(city) for city in cities} == dict.fromkeys(cities, 3)
+
+
+@pytest.mark.parametrize("rest", [1.0, 4.0])
+def test_who_stops_where_an_utterance_is_cut_is_told_to_have_ended(server: Server, toronto: Path, rest: float) -> None:
+    """The last final said that more would follow, and nothing did."""
+    said = np.tile(recording(toronto), 15)[: round(29.3 * 16_000)]
+    with listening(server, endpointing=2000, utterance_end_ms=1000) as listener:
+        listener.send(np.concatenate((silence(1), said, silence(rest))).tobytes())
+        assert listener.close_stream() == 1000
+    assert [(final["speech_final"], text(final) != "") for final in listener.finals] == [(False, True), (True, False)]
+    cut = listener.finals[0]["start"] + listener.finals[0]["duration"]
+    assert (listener.finals[1]["start"], listener.finals[1]["duration"]) == (pytest.approx(cut, abs=0.002), 0)
+    kinds = [message["type"] for message in listener.messages[1:-1]]
+    assert kinds == ["Results", "Results"] + ["UtteranceEnd"] * (rest > 2)
+
+
+def test_finalize_in_silence_ends_no_utterance(server: Server) -> None:
+    """It was followed by UtteranceEnd, although nothing had been said."""
+    with listening(server, utterance_end_ms=500) as listener:
+        listener.send(silence(1).tobytes())
+        listener.tell("Finalize")
+        listener.send(silence(2).tobytes())
+        assert listener.close_stream() == 1000
+    assert [message["type"] for message in listener.messages] == ["Metadata", "Results", "Metadata"]
 
 
 def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speech_goes_on(

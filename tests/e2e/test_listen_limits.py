@@ -33,9 +33,12 @@ def server(start_server: StartServer) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def nobody_is_left(server: Server) -> Iterator[None]:
-    """Whatever a listener does, it frees its place and its socket."""
+    """Whatever a listener does, it frees its place and its socket, and nothing of it is an error in the log."""
     yield
     wait_until(lambda: server.metric("sayseek_listeners ") == 0)
+    log = "".join(server.log)
+    assert "Traceback" not in log
+    assert "ERROR" not in log
 
 
 def address(server: Server, path: str = "/v1/listen") -> str:
@@ -110,6 +113,16 @@ def test_an_hour_of_audio_at_full_speed_does_not_fill_the_memory(server: Server,
     assert most < 50_000_000
 
 
+def test_who_sends_silence_as_fast_as_it_can_is_read_no_faster_than_is_fair(server: Server) -> None:
+    """One such client had a processor to itself: nothing but finals that are due kept the server from reading on."""
+    with listening(server, AUTHORISED) as listener:
+        began = time.monotonic()
+        listener.send(silence(90).tobytes(), 64_000)
+        assert listener.close_stream() == 1000
+        assert time.monotonic() - began > 3
+    assert listener.messages[-1]["duration"] == 90
+
+
 def test_a_client_that_vanishes_frees_everything(server: Server, sample_files: list[Path]) -> None:
     handles = psutil.Process(server.process.pid).num_fds()
     for _ in range(3):
@@ -136,9 +149,21 @@ def test_garbage_neither_breaks_the_server_nor_shows_in_its_log(server: Server) 
     with listening(server, AUTHORISED) as listener:
         listener.socket.socket.sendall(random.bytes(1_000))
         assert listener.rest() in (1002, 1006, 1009)
-    log = "".join(server.log)
-    assert "Traceback" not in log
-    assert "ERROR" not in log
+
+
+def test_text_that_is_not_utf8_is_refused(server: Server) -> None:
+    with listening(server, AUTHORISED) as listener:
+        listener.socket.send(b"\xff\xfe", text=True)
+        assert listener.rest() == 1007
+    for goodbye in (masked(0x8, struct.pack("!H", 1000)), b""):  # in the same packet, or none
+        with listening(server, AUTHORISED) as listener:
+            listener.socket.socket.sendall(masked(0x1, b"\xff") + goodbye)
+            assert listener.rest() in (1000, 1007)
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    """A frame of a client's."""
+    return bytes((0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0)) + payload
 
 
 def test_no_key_and_a_wrong_one_are_refused_at_the_handshake(server: Server) -> None:
@@ -175,6 +200,18 @@ def test_a_page_learns_why_it_is_refused(server: Server) -> None:
     """A browser shows its page neither the status nor the body of a handshake that failed."""
     assert refusal_of_a_page(server, "/v1/listen", key="wrong") == ("invalid_api_key", 1008)
     assert refusal_of_a_page(server, "/v1/listen?sample_rate=1") == ("invalid_request", 1008)
+
+
+def test_a_page_that_leaves_before_it_is_refused(server: Server) -> None:
+    host, _, port = server.address.removeprefix("http://").partition(":")
+    for _ in range(30):
+        with socket.create_connection((host, int(port))) as page:
+            page.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            page.sendall(
+                b"GET /v1/listen HTTP/1.1\r\nHost: x\r\nOrigin: http://page.example\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """A listener's conversation with the real parts, but for a recogniser that mishears while somebody speaks."""
 
 import asyncio
+import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,17 @@ from starlette.testclient import TestClient
 from asr.pcm import Pcm
 from asr.stable import begins_with
 from server.live.conversation import Conversation
+from server.live.interims import PACE_SECONDS, Interims
 from server.live.options import ListenOptions
 from server.live.protocol import ModelInfo, Results, ResultsMetadata, ServerMessage
 from server.live.recogniser import Heard, Recogniser
 from server.services import Services
-from vad.utterances import SAMPLE_RATE
+from vad.endpointer import EndpointerOptions
+from vad.utterances import SAMPLE_RATE, UtteranceStream
 
 MISHEARD = "Please"
 MESSAGE_SECONDS = 0.1
+CHOP_SECONDS = 0.25
 METADATA = ResultsMetadata(request_id="", model_info=ModelInfo(name="", version=""), model_uuid="")
 
 
@@ -34,17 +39,35 @@ class Mishearing(Recogniser):
         return replace(heard, transcript=replace(heard.transcript, text=text, word_confidences=certainty))
 
 
+class Noting(Recogniser):
+    """Notes when it is asked for interims, and whether there was a word in them yet."""
+
+    def __init__(self, services: Services, options: ListenOptions) -> None:
+        super().__init__(services, options)
+        self.asked: list[float] = []
+        self.answered: list[float] = []
+
+    async def interim(self, samples: Pcm) -> Heard:
+        self.asked.append(time.monotonic())
+        heard = await super().interim(samples)
+        if heard.transcript.text:
+            self.answered.append(time.monotonic())
+        return heard
+
+
+OPTIONS = ListenOptions(interim_results=True, endpointing=False)
+
+
 async def converse(services: Services, recordings: list[Pcm]) -> list[Results]:
     """Speak the recordings one after the other at their own pace; only in the first a word is misheard."""
     results: list[Results] = []
-    options = ListenOptions(interim_results=True, endpointing=False)
-    recogniser = Mishearing(services, options)
+    recogniser = Mishearing(services, OPTIONS)
 
     async def send(message: ServerMessage) -> None:
         if isinstance(message, Results):
             results.append(message)
 
-    conversation = Conversation(options, recogniser, services.metrics, METADATA, send, wake=lambda: None)
+    conversation = Conversation(OPTIONS, recogniser, services.metrics, METADATA, send, wake=lambda: None)
     delivering = asyncio.create_task(conversation.deliver())
     for samples in recordings:
         for piece in np.array_split(samples, round(len(samples) / SAMPLE_RATE / MESSAGE_SECONDS)):
@@ -73,3 +96,31 @@ def test_a_final_begins_with_what_was_stable_in_its_own_utterance(client: TestCl
     assert begins_with(said(results[first]), stable)
     assert begins_with(said(results[second]), results[second - 1].stable or "")
     assert said(results[first]).removeprefix(f"{MISHEARD} ").casefold() == said(results[second]).casefold()
+
+
+async def speak_choppily(services: Services, samples: Pcm) -> Noting:
+    """With a pause that has just gone by again and again."""
+    stream = UtteranceStream(EndpointerOptions(ends_by_silence=False))
+    noting = Noting(services, OPTIONS)
+
+    async def tell(*_: object) -> bool:
+        return True
+
+    interims = Interims(stream, noting, services.metrics, tell)
+    interims.begin()
+    for piece in np.array_split(samples, round(len(samples) / SAMPLE_RATE / CHOP_SECONDS)):
+        stream.push(piece.tobytes())
+        interims.pause()
+        interims.resume()
+        await asyncio.sleep(CHOP_SECONDS)
+    interims.end()
+    return noting
+
+
+def test_interims_keep_their_pace_over_pauses(client: TestClient, sample_files: list[Path]) -> None:
+    """After each pause they began anew, at once, and with the haste that is for an utterance's first word."""
+    samples = np.concatenate([soundfile.read(path, dtype="int16")[0] for path in sample_files[:2]])
+    noting = client.portal.call(speak_choppily, client.app.state.services, samples)
+    after = [at for at in noting.asked if at > noting.answered[0]]
+    assert len(after) >= 2
+    assert min(later - earlier for earlier, later in pairwise(after)) > 0.9 * PACE_SECONDS

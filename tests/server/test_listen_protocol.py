@@ -61,6 +61,21 @@ def test_what_is_not_understood_is_named(name: str, value: str) -> None:
     assert name.split("_m")[0] in str(caught.value.detail)
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"endpointing": "50", "endpointing_min": "200"}, "endpointing: must lie between endpointing_min"),
+        ({"endpointing": "false", "endpointing_min": "200"}, "endpointing: is false: the client ends utterances"),
+        ({"endpointing": "false", "endpointing_max": "200"}, "endpointing: is false: the client ends utterances"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_in_so_many_words(query: dict[str, str], message: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        parse_options(query)
+    assert caught.value.status_code == 400
+    assert str(caught.value.detail).startswith(message)
+
+
 def test_only_other_models_are_not_served() -> None:
     assert parse_options({"model": "tiny.en"}).served_by("tiny.en")
     assert not parse_options({"model": "tiny.en"}).served_by("base")

@@ -117,6 +117,31 @@ def test_a_client_that_does_not_close_in_its_turn_is_cut_off(monkeypatch: pytest
                 pass
 
 
+def test_the_pings_of_a_client_that_takes_nothing_do_not_pile_up() -> None:
+    """Each was answered, and all answers kept, until the client was cut off; now only the latest is."""
+    heard = Outcome()
+
+    async def talkative(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("x" * 10_000_000)  # more than the system keeps for the client
+        with heard.noted():
+            assert await websocket.receive_text() == ""
+        await websocket.close()
+
+    pings = [b"\x89\x84\0\0\0\0" + at.to_bytes(4, "big") for at in range(100_000)]
+    with serving(talkative) as address, silent_client(address) as client:
+        for first in range(0, len(pings), 1_000):
+            client.sendall(b"".join(pings[first : first + 1_000]))
+        client.sendall(b"\x81\x80\0\0\0\0")
+        assert heard.ended.wait(WAIT)
+        client.settimeout(WAIT)
+        taken = bytearray()
+        while b"\x88\x02\x03\xe8" not in taken[-10_000:]:  # the close
+            taken += client.recv(1_000_000)
+    assert b"\x8a\x04" + pings[-1][-4:] in taken
+    assert len(taken) < 10_000_000 + 10_000
+
+
 def test_a_client_that_answers_no_ping_is_gone() -> None:
     outcome = Outcome()
 
