@@ -33,13 +33,17 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Result:
-    """A document that was found. `score` compares with other results of the same answer only."""
+    """A document that was found. `score` compares with other results of the same answer only.
+
+    `match` tells why: `text`, it has words that were heard; `acoustic`, it is called what sounds like a part of that.
+    """
 
     id: str
     score: float
     title: str
     body: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    match: str = "text"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class TextPrinter:
         self._file = outcome.file
         self._console.print(_heard(outcome), soft_wrap=True)
         if outcome.answer is not None and outcome.answer.results:
-            self._console.print(table(outcome.answer.results))
+            show_found(self._console, outcome.answer.query, outcome.answer.results)
         self._console.print()
 
 
@@ -107,6 +107,13 @@ def _heard(outcome: Outcome) -> Text:
     if answer is None or not answer.transcript.text:
         return text.append(_nothing_heard(answer), style="yellow")
     return text.append_text(said(answer.transcript.text, found=bool(answer.results)))
+
+
+def show_found(console: Console, query: str, results: tuple[Result, ...]) -> None:
+    """What was found, and for what, where that is not what was heard."""
+    if results[0].match != "text":
+        console.print(Text(f"Showing results for: {printable(query)}", style="dim"), soft_wrap=True)
+    console.print(table(results))
 
 
 def span(start: float, end: float) -> Text:

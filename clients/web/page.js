@@ -79,7 +79,8 @@ function show(found) {
 function captionOf({ query, results, took }) {
   if (!results.length) return `Nothing found for “${query}”`;
   const count = results.length === 1 ? "1 result" : `${results.length} results`;
-  return `${count} in ${Math.max(1, Math.round(took))} ms`;
+  const taken = results[0].match === "text" ? "" : ` for “${query}”`; // which is not what was heard
+  return `${count}${taken} in ${Math.max(1, Math.round(took))} ms`;
 }
 
 /** Put what was shown until now among the earlier searches. */

@@ -8,6 +8,8 @@ import pytest
 
 from tests.e2e.conftest import PROGRAMS, Server
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+
 
 def sayseek(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -37,6 +39,15 @@ def test_people_read_transcript_and_results(server: Server, sample_files: list[P
     done = sayseek("ask", "--server", server.address, sample_files[0])
     assert done.returncode == 0, done.stderr
     assert city_of(sample_files[0]) in folded(done.stdout)
+
+
+def test_people_are_told_what_a_misheard_name_was_taken_for(server: Server) -> None:
+    done = sayseek("ask", "--server", server.address, RECORDINGS / "restaurants-in-gaborone.flac")
+    assert done.returncode == 0, done.stderr
+    heard, taken_for, *found = done.stdout.splitlines()
+    assert "Gaborone" not in heard
+    assert taken_for == "Showing results for: restaurants in gaborone"
+    assert "Gaborone" in "\n".join(found)
 
 
 @pytest.mark.parametrize("arguments", [["--whole"], []])
