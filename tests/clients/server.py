@@ -22,6 +22,7 @@ RESULT = {
     "title": "Reykjavík",
     "body": "Capital of Iceland",
     "fields": {"country": "Iceland"},
+    "match": "text",
 }
 
 

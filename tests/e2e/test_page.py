@@ -64,7 +64,7 @@ def test_words_appear_while_they_are_said_and_then_the_right_results(
         visited.see_state("idle")
         seen = visited.page.evaluate("window.seen")
     growing = {moment["words"] for moment in seen if moment["results"] == 0} - {"", "…"}
-    assert len(growing) >= 3
+    assert len(growing) >= 2
     kinds = ["interim" if told.get("is_final") is False else told["type"] for told in visited.told]
     assert kinds.index("interim") < kinds.index("Finalize")
     assert kinds.count("Finalize") == 2
