@@ -82,14 +82,6 @@ def test_a_long_recording_is_heard_to_its_end(transcriber: Transcriber, sample_f
     assert transcript.alternatives == ()
 
 
-def test_speech_that_fills_the_window_to_its_last_frame_is_heard_to_its_end(base: Checkpoint, sample_files) -> None:
-    spoken = [decode_audio(file.read_bytes()).samples[6400:-6400] for file in sample_files]  # without pauses
-    speech = np.concatenate(spoken * 4)[3 * SAMPLE_RATE :]
-    with Engine(base) as engine:
-        heard = Transcriber(engine).transcribe(with_sndfile(speech[: 30 * SAMPLE_RATE], "FLAC"))
-    assert len(heard.text.split()) > 90
-
-
 def test_alternatives_differ_in_words(transcriber: Transcriber, speech: Samples) -> None:
     noisy = speech + np.random.default_rng(0).normal(0, 0.05, len(speech)).astype(np.float32)
     options = transcriber.options(alternatives=5)
