@@ -469,13 +469,14 @@ def test_clips_together_are_heard_as_each_alone(
 
 @pytest.mark.parametrize("whole_windows", [False, True])
 def test_a_gpus_shapes_and_batches_change_no_answer(
-    tiny_en: Checkpoint, clips: list[Samples], whole_windows: bool
+    base: Checkpoint, clips: list[Samples], whole_windows: bool
 ) -> None:
     """Token for token, other readings and all; that more silence is encoded with each clip changes none of them."""
     answers = []
-    for compute in (Compute.plain(tiny_en), as_on_a_gpu(tiny_en)):
-        with Engine(tiny_en, compute, whole_windows=whole_windows) as engine:
-            futures = [engine.submit([clip], DecodingOptions("en", alternatives=2)) for clip in clips]
+    some = clips[:3] if whole_windows else clips  # each takes ten times as long
+    for compute in (Compute.plain(base), as_on_a_gpu(base)):
+        with Engine(base, compute, whole_windows=whole_windows) as engine:
+            futures = [engine.submit([clip], DecodingOptions("en", alternatives=2)) for clip in some]
             answers.append([readings(future.result(120)) for future in futures])
     assert answers[0] == answers[1]
 
