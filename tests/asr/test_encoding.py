@@ -19,7 +19,7 @@ WAIT = 60.0  # seconds after which a test has failed
 N_MELS = 80
 
 
-@pytest.fixture(scope="module", params=["tiny_en", "base"])
+@pytest.fixture(scope="module", params=["base"])
 def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     return request.getfixturevalue(request.param)
 

@@ -13,7 +13,7 @@ from tests.asr.noises import noises
 from tests.asr.recordings import with_ffmpeg, with_sndfile
 
 
-@pytest.fixture(scope="module", params=["tiny_en", "base"])
+@pytest.fixture(scope="module", params=["tiny_en"])
 def transcriber(request: pytest.FixtureRequest):
     checkpoint: Checkpoint = request.getfixturevalue(request.param)
     with Engine(checkpoint) as engine:

@@ -150,7 +150,7 @@ def test_what_is_too_long_is_cut_and_goes_on(server: Server, toronto: Path) -> N
     assert len(ends) >= 2
 
 
-@pytest.mark.parametrize("params", [{"endpointing": "false"}, {"endpointing": 3000}])
+@pytest.mark.parametrize("params", [{"endpointing": "false"}])
 def test_a_cut_tears_no_word(server: Server, sample_files: list[Path], params: dict[str, object]) -> None:
     """The sixteenth query is in its last word when 30 s are over: "Where's Nyra?" was heard."""
     first, *others = [np.trim_zeros(recording(path)) for path in sorted(sample_files)] * 3
