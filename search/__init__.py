@@ -5,5 +5,5 @@ protocol every index keeps, and opening one), `result` (what it gives back), `te
 and what a match is worth), `tantivy_index`, `tantivy_query` and their `index_folder` (the embedded default),
 `voice_query` (from what was heard to results), then search by sound: `phones` and `sound` (how words sound, with
 `spoken_words`), `sound_keys` and `named` (what an index holds of it), `alignment`, `heard_text` and `candidates` (names
-that may have been meant), `cities` (the sample catalogue).
+that may have been said), `meant` (which of them was); `cities` (the sample catalogue).
 """

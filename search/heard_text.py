@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Self
 
 from search.sound import pronounce
-from search.text import WORD_CHARACTER
+from search.text import WORD_CORE
 
 # What comes later is not looked at: it is a minute of speech.
 MAX_CHARACTERS = 1024
@@ -16,7 +16,6 @@ ENOUGH_PHONES = 300
 # A word gives way to a name that takes this share of its sounds.
 SHARE_OF_WORD = 0.5
 
-_CORE = re.compile(f"{WORD_CHARACTER}(?:.*{WORD_CHARACTER})?")
 _WORD = re.compile(r"\S+")
 
 
@@ -33,7 +32,7 @@ class HeardText:
         cores = [
             (word.start() + core.start(), word.start() + core.end())
             for word in _WORD.finditer(text, 0, MAX_CHARACTERS)
-            if (core := _CORE.search(word.group()))
+            if (core := WORD_CORE.search(word.group()))
         ]
         sounds = [(core, sound) for core in cores if (sound := "".join(pronounce(text[slice(*core)])))]
         return cls(text, tuple(core for core, _ in sounds), tuple(sound for _, sound in sounds))

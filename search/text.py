@@ -50,6 +50,8 @@ _FOLDED = _DROPPED | dict.fromkeys(map(ord, _ACCENTS)) | str.maketrans(_plain_le
 # Python's "\w" leaves combining marks out, though where they spell they belong to the word. The class that
 # has them is ten times slower, so it is kept for the scripts that need it: Devanagari and all after it.
 WORD_CHARACTER = rf"[\w{''.join(c for c in _MARKS if c not in _ACCENTS)}]"
+# From a word's first letter or digit to its last: "3.5", "o'hare" and "saint-denis" stay whole.
+WORD_CORE = re.compile(f"{WORD_CHARACTER}(?:.*{WORD_CHARACTER})?")
 _WORD = re.compile(r"\w+")
 _MARKED_WORD = re.compile(f"{WORD_CHARACTER}+")
 _MARKED_SCRIPT = re.compile("[\u0900-\U0010ffff]")

@@ -1,6 +1,5 @@
 """From what was heard to results: names that may have been meant are proposed, then the acoustic model decides."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,13 +8,10 @@ from search.candidates import Candidate, find_candidates
 from search.index import SearchIndex
 from search.meant import meanings, sentence, worth_asking
 from search.result import Result
-from search.text import WORD_CHARACTER
+from search.text import WORD_CORE
 
 # Names that are put before the acoustic model: with four times as many, none of 300 queries more was right.
 PROPOSED = 12
-
-# From a word's first letter or digit to its last: "3.5", "o'hare" and "saint-denis" stay whole.
-_CORE = re.compile(f"{WORD_CHARACTER}(?:.*{WORD_CHARACTER})?")
 
 
 @dataclass(frozen=True)
@@ -70,5 +66,5 @@ def find(
 
 def normalise(transcript: str) -> str:
     """A transcript as someone would type it: "Hotels in Reykjavík." is "hotels in reykjavík"."""
-    cores = (_CORE.search(word) for word in transcript.lower().split())
+    cores = (WORD_CORE.search(word) for word in transcript.lower().split())
     return " ".join(core.group() for core in cores if core)
