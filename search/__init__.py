@@ -1,7 +1,8 @@
 """The owner's catalogue: what can be found, and finding it. Knows nothing of HTTP.
 
-Read `document` (what is indexed), `catalogue` (reading it from files) and `json_records` (from JSON), `index` (the
-protocol every index keeps, and opening one), `result` (what it gives back), `text` and `ranking` (which words meet,
+Read `document` (what is indexed), `catalogue` (reading it from files) and `json_records` (from JSON), `schema` (what is
+done with the owner's fields), `filters` (which documents may be found), `index` (the protocol every index keeps, and
+opening one), `result` (what it is asked and gives back), `text` and `ranking` (which words meet,
 and what a match is worth), `tantivy_index`, `tantivy_query` and their `index_folder` (the embedded default),
 `voice_query` (from what was heard to results), then search by sound: `phones` and `sound` (how words sound, with
 `spoken_words`), `sound_keys` and `named` (what an index holds of it), `alignment`, `heard_text` and `candidates` (names

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.alignment import Heard, Names, Spans, distances, spans
+from search.filters import Filter
 from search.heard_text import HeardText, distinct
 from search.index import SearchIndex
 from search.named import Named
@@ -59,7 +60,9 @@ class Candidate:
         return self.score + PRIOR * self.prior
 
 
-def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> list[Candidate]:
+def find_candidates(
+    texts: Iterable[str], index: SearchIndex, limit: int, filters: Sequence[Filter] = ()
+) -> list[Candidate]:
     """At most `limit` names that sound like a part of any of these texts, the likeliest first.
 
     `texts` are what was heard, the most probable first; `MAX_READINGS` that sound different are looked at. A document
@@ -67,7 +70,7 @@ def find_candidates(texts: Iterable[str], index: SearchIndex, limit: int) -> lis
     """
     readings = distinct(texts, MAX_READINGS)
     keys = {key for reading in readings for key in heard_keys(reading.phones)}
-    named = index.sounding_like(keys, RETRIEVED) if limit > 0 and keys else []
+    named = index.sounding_like(keys, RETRIEVED, filters) if limit > 0 and keys else []
     if not named:
         return []
     heard = Heard([reading.phones for reading in readings])

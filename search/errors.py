@@ -32,6 +32,14 @@ class CatalogueError(SearchError):
         self.problem = problem
 
 
+class InvalidSchema(SearchError):
+    """What an owner's configuration says of an index's fields cannot be done; the message says how to mend it."""
+
+
+class InvalidFilter(SearchError):
+    """A filter, or a facet, cannot be understood or is about a field that has none; the message says how to mend it."""
+
+
 class IndexBusy(SearchError):
     """Someone else is writing to the index and did not finish in time: try again.
 

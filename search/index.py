@@ -1,28 +1,34 @@
 """What every search index does, and opening one."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from search.document import Document
 from search.errors import IndexUnavailable
+from search.filters import Filter
 from search.named import Named
-from search.result import Result
+from search.result import Found, SearchOptions
+from search.schema import Schema
 from search.tantivy_index import TantivyIndex
 
 # Two letters at least: one is a Windows drive.
 _URL = re.compile("([a-z][a-z0-9+]+):(.*)")
 
-__all__ = ["Result", "SearchIndex", "open_index"]
+__all__ = ["SearchIndex", "open_index"]
 
 
 class SearchIndex(Protocol):
     """Documents that can be searched. Every method may be called from several threads at once.
 
-    All raise `IndexUnavailable` where the index cannot be read or written.
+    All raise `IndexUnavailable` where the index cannot be read or written, and work again when it can.
     """
+
+    @property
+    def schema(self) -> Schema:
+        """What the index does with the owner's fields."""
 
     def upsert(self, documents: Iterable[Document]) -> int:
         """Add documents, replacing those with the same ids, and return how many were given.
@@ -31,19 +37,31 @@ class SearchIndex(Protocol):
         with the same id the last stays. Raises `IndexBusy`, and whatever iterating raises.
         """
 
+    def replace(self, documents: Iterable[Document], schema: Schema | None = None) -> int:
+        """Make these all the documents there are, and return how many were given; of two with the same id the last.
+
+        All or nothing, and durable, as `upsert`: whoever searches meanwhile finds the old documents, then the new. With
+        a `schema` that is the index's from then on. Raises `IndexBusy`, and whatever iterating raises.
+        """
+
     def delete(self, ids: Iterable[str]) -> int:
         """Remove documents, as durably, and return how many of them there were. Raises `IndexBusy`."""
 
     def get(self, document_id: str) -> Document | None:
         """The document with this id, if there is one."""
 
-    def search(self, query: str, limit: int) -> list[Result]:
-        """The documents that match any word of a query, the best first. Any text is a query."""
+    def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
+        """The documents that match any word of a query, the best first. Any text is a query.
 
-    def sounding_like(self, keys: Collection[str], limit: int) -> list[Named]:
+        A query without words finds all documents that pass the filters, the most popular first; without filters none.
+        Raises `InvalidFilter` for facets of a field that has none.
+        """
+
+    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
         """The documents whose names share most with what was heard, in no order; see `sound_keys`.
 
-        A key counts by how seldom it is. Where keys are too many or too common, the most common are left out.
+        Only those that pass all `filters`. A key counts by how seldom it is. Where keys are too many or too common, the
+        most common are left out.
         """
 
     def count(self) -> int:
@@ -59,15 +77,18 @@ class SearchIndex(Protocol):
     ) -> None: ...
 
 
-def open_index(url: str) -> SearchIndex:
+def open_index(url: str, schema: Schema | None = None) -> SearchIndex:
     """Open the index at `tantivy:FOLDER`, or at a plain folder, and make it where there is none.
 
-    Raises `IndexUnavailable` for an unknown kind of index, and for a folder that holds something else.
+    A new one is made with the `schema`, or without fields; one that is there must hold what the schema needs, if one is
+    given, and has its boosts and synonyms from then on. Raises `IndexUnavailable` for an unknown kind of index, for a
+    folder that holds something else, and for an index of another `Schema.layout`: opened without a schema, `replace`
+    gives it that.
     """
     match = _URL.fullmatch(url)
     if not match:
-        return TantivyIndex(Path(url))
+        return TantivyIndex(Path(url), schema)
     scheme, path = match.groups()
     if scheme == "tantivy" and path:
-        return TantivyIndex(Path(path))
+        return TantivyIndex(Path(path), schema)
     raise IndexUnavailable(f'"{url}" is not an index that can be opened here; use tantivy:FOLDER')

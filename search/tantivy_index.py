@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +14,12 @@ import tantivy
 
 from search.document import RESERVED, Document
 from search.errors import IndexBusy, IndexUnavailable
+from search.filters import Filter
 from search.index_folder import prepared_folder
 from search.named import Named
 from search.ranking import MAX_ALIAS_TERMS, popularity_factor, query_terms, whole_alias
-from search.result import Result
+from search.result import Found, Result, SearchOptions
+from search.schema import Schema
 from search.sound_keys import names_keys
 from search.tantivy_query import QueryBuilder, any_key
 from search.text import tokens
@@ -45,10 +47,11 @@ class TantivyIndex:
     without need. Every search looks first whether anyone has committed.
     """
 
-    def __init__(self, path: Path, writer_wait: float = WRITER_WAIT) -> None:
+    def __init__(self, path: Path, schema: Schema | None = None, writer_wait: float = WRITER_WAIT) -> None:
         """Open the index in `path`, or make one; a write waits `writer_wait` seconds for other writers."""
         self._home = prepared_folder(path, f"tantivy {FORMAT}", _create)
         self._meta = self._home / "meta.json"
+        self.schema = schema or Schema()
         self._writer_wait = writer_wait
         with self._reading():
             self._index = tantivy.Index.open(str(self._home))
@@ -96,18 +99,19 @@ class TantivyIndex:
         record = self._record(self._searcher(), document_id)
         return Document.from_record(record) if record else None
 
-    def search(self, query: str, limit: int) -> list[Result]:
+    def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
         terms = query_terms(query)
-        if not terms or limit < 1:
-            return []
+        if not terms or options.limit < 1:
+            return Found([])
         searcher = self._searcher()
-        candidates = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * limit)
+        end = options.offset + options.limit
+        candidates = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * end)
         with self._reading():
             asked = QueryBuilder(self._schema, searcher, self._average_title).build(terms)
-            hits = searcher.search(asked, candidates, count=False).hits
-            return _best(searcher, hits, limit)
+            matching = searcher.search(asked, candidates, count=True)
+            return Found(_best(searcher, matching.hits, end)[options.offset :], matching.count or 0)
 
-    def sounding_like(self, keys: Collection[str], limit: int) -> list[Named]:
+    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
         searcher = self._searcher()
         with self._reading():
             hits = searcher.search(any_key(self._schema, searcher, keys), max(limit, 1), count=False).hits

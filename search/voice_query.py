@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from asr.transcript import Likelihood, Transcript
 from search.candidates import Candidate, find_candidates
+from search.filters import Filter
 from search.index import SearchIndex
 from search.meant import meanings, sentence, worth_asking
-from search.result import Result
+from search.result import Found, Result, SearchOptions
 from search.text import WORD_CORE
 
 # Names that are put before the acoustic model: with four times as many, none of 300 queries more was right.
@@ -16,10 +17,13 @@ PROPOSED = 12
 
 @dataclass(frozen=True)
 class VoiceResults:
-    """What was searched for, and what was found: `query` is what was heard, or what it was taken for."""
+    """What was searched for, and what was found: `query` is what was heard, or what it was taken for.
+
+    `found` counts what matches this query; its results may be those of others, too, that may have been meant.
+    """
 
     query: str
-    results: list[Result]
+    found: Found
 
 
 @dataclass(frozen=True)
@@ -36,32 +40,42 @@ class Proposal:
         return list(dict.fromkeys([self.heard, *map(sentence, self.candidates)])) if self.candidates else []
 
 
-def propose(transcript: Transcript, index: SearchIndex) -> Proposal:
+def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter] = ()) -> Proposal:
     """Names of the catalogue that may have been said; none where that is not worth asking."""
     readings = [transcript.text, *(other.text for other in transcript.alternatives)]
     least = min(transcript.word_confidences, default=1.0)
-    candidates = find_candidates(readings, index, PROPOSED)
+    candidates = find_candidates(readings, index, PROPOSED, filters)
     is_open = worth_asking(transcript.text, transcript.confidence, least, candidates)
     return Proposal(transcript.text, least, candidates if is_open else ())
 
 
 def find(
-    proposal: Proposal, index: SearchIndex, limit: int, likelihoods: Mapping[str, Likelihood] | None = None
+    proposal: Proposal,
+    index: SearchIndex,
+    options: SearchOptions = SearchOptions(),
+    likelihoods: Mapping[str, Likelihood] | None = None,
 ) -> VoiceResults:
-    """Search for what may have been meant; at most `limit` results, the best first.
+    """Search for what may have been meant; the best first.
 
     `likelihoods` are those of the proposal's `texts`; without them the sound decides alone. A document's score is the
     relevance of its text to a query, as much of it as the query is probable: of several queries the highest.
     """
     meant = meanings(proposal.heard, proposal.least_confidence, proposal.candidates, likelihoods or {})
+    queries = [normalise(meaning.text) for meaning in meant]
+    first = index.search(queries[0], options)
+    if len(meant) == 1:
+        return VoiceResults(queries[0], first)
+    # Pages of several searches cannot be cut out of each alone.
+    end = options.offset + options.limit
+    beginning = replace(options, limit=end, offset=0, facets=())
     best: dict[str, Result] = {}
-    for meaning in meant:
-        for result in index.search(normalise(meaning.text), limit):
+    for query, meaning in zip(queries, meant, strict=True):
+        for result in index.search(query, beginning).results:
             weighed = replace(result, score=result.score * meaning.share, match=meaning.match)
             if result.id not in best or best[result.id].score < weighed.score:
                 best[result.id] = weighed
     ranked = sorted(best.values(), key=lambda result: (-result.score, result.id))
-    return VoiceResults(normalise(meant[0].text), ranked[:limit])
+    return VoiceResults(queries[0], replace(first, results=ranked[options.offset : end]))
 
 
 def normalise(transcript: str) -> str:

@@ -24,6 +24,7 @@ from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
+from search.result import SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.meaning import to_be_searched
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
@@ -166,28 +167,28 @@ def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber, index:
     if index and transcript.text:
         proposal = propose(transcript, index)
         told = score(proposal.texts).result() if score else []
-        found = _titles(find(proposal, index, 5, dict(zip(proposal.texts, told, strict=False))))
+        found = _titles(find(proposal, index, SearchOptions(5), dict(zip(proposal.texts, told, strict=False))))
     return Heard(row, transcript.text, time.perf_counter() - started, found)
 
 
 def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchIndex | None) -> Heard:
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
-    found = _titles(find(Proposal(text), index, 5)) if index else []
+    found = _titles(find(Proposal(text), index, SearchOptions(5))) if index else []
     return Heard(row, text, seconds + time.perf_counter() - started, found)
 
 
 def _search_typed(heard: Sequence[Heard], index: SearchIndex) -> None:
     """Search for what was said, and tell what must be found."""
     for h in heard:
-        h.found_typed = _titles(find(Proposal(h.row.get("text") or ""), index, 5))
+        h.found_typed = _titles(find(Proposal(h.row.get("text") or ""), index, SearchOptions(5)))
         if wanted := h.row.get("query_doc"):
             document = index.get(wanted)
             h.row = {**h.row, "title": document.title if document else None}
 
 
 def _titles(found: VoiceResults) -> list[str]:
-    return [result.title for result in found.results]
+    return [result.title for result in found.found.results]
 
 
 def _segments(path: Path) -> list[Span]:

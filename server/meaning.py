@@ -6,6 +6,7 @@ from dataclasses import replace
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip
 from asr.transcript import Transcript
+from search.result import Found, SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.services import Services
 
@@ -17,14 +18,16 @@ def to_be_searched(options: DecodingOptions) -> DecodingOptions:
     return replace(options, alternatives=max(options.alternatives, READINGS_BESIDE), keeps_audio=True)
 
 
-async def find_meant(services: Services, transcript: Transcript, clip: DecodedClip | None, limit: int) -> VoiceResults:
+async def find_meant(
+    services: Services, transcript: Transcript, clip: DecodedClip | None, search: SearchOptions
+) -> VoiceResults:
     """What is found for what was heard; where `clip` was not heard as `to_be_searched`, for its text alone."""
     if not transcript.text:
-        return VoiceResults("", [])
+        return VoiceResults("", Found([]))
     if clip is None or clip.score is None:
-        return await services.in_search_thread(find, Proposal(transcript.text), services.index, limit)
-    proposal = await services.in_search_thread(propose, transcript, services.index)
+        return await services.in_search_thread(find, Proposal(transcript.text), services.index, search)
+    proposal = await services.in_search_thread(propose, transcript, services.index, search.filters)
     texts = proposal.texts
     told = await asyncio.wrap_future(clip.score(texts)) if texts else []
     likelihoods = dict(zip(texts, told, strict=True))
-    return await services.in_search_thread(find, proposal, services.index, limit, likelihoods)
+    return await services.in_search_thread(find, proposal, services.index, search, likelihoods)

@@ -12,6 +12,7 @@ from asr.decoding import DecodingOptions
 from asr.pcm import Pcm
 from asr.transcriber import Prepared
 from asr.transcript import Transcript
+from search.result import SearchOptions
 from search.voice_query import VoiceResults
 from server.errors import busy
 from server.live.options import ListenOptions
@@ -41,6 +42,7 @@ class Recogniser:
     def __init__(self, services: Services, options: ListenOptions) -> None:
         self._services = services
         self._options = options
+        self._search = SearchOptions(options.limit)
         asked = services.transcriber.options(options.language, options.alternatives)
         decoding = replace(asked, ending=options.is_adaptive)
         self._decoding: DecodingOptions = decoding if options.search == "false" else to_be_searched(decoding)
@@ -88,7 +90,7 @@ class Recogniser:
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
         transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
-        found = await find_meant(self._services, transcript, clip, self._options.limit) if searches else None
+        found = await find_meant(self._services, transcript, clip, self._search) if searches else None
         now = time.monotonic()
         timings = transcript.timings
         stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}

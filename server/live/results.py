@@ -95,7 +95,7 @@ def _bare(word: str) -> str:
 def _found(found: VoiceResults | None) -> Found | None:
     if found is None:
         return None
-    return Found(query=found.query, results=[SearchResult.of(result) for result in found.results])
+    return Found(query=found.query, results=[SearchResult.of(result) for result in found.found.results])
 
 
 def _timings(heard: Heard, waited: float) -> Timings:

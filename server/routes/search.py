@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from search.result import SearchOptions
 from search.voice_query import Proposal, find
 from server.routes import AppServices
 from server.schemas import SearchResult, errors
@@ -35,10 +36,10 @@ async def search(
 ) -> SearchAnswer:
     """Search the catalogue by typed text."""
     started = time.monotonic()
-    found = await services.in_search_thread(find, Proposal(q), services.index, limit)
+    found = await services.in_search_thread(find, Proposal(q), services.index, SearchOptions(limit))
     milliseconds = round(1000 * (time.monotonic() - started), 1)
     return SearchAnswer(
         query=found.query,
-        results=[SearchResult.of(result) for result in found.results],
+        results=[SearchResult.of(result) for result in found.found.results],
         timings=SearchTimings(search_ms=milliseconds, total_ms=milliseconds),
     )

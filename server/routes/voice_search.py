@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip
 from asr.transcript import Transcript
+from search.result import SearchOptions
 from search.voice_query import VoiceResults
 from server.errors import ApiError, busy
 from server.ids import new_id
@@ -115,7 +116,7 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
         async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
             transcript, clip = await _recognise(services, data, to_be_searched(options))
             searching = time.monotonic()
-            found = await find_meant(services, transcript, clip, limit)
+            found = await find_meant(services, transcript, clip, SearchOptions(limit))
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
     now = time.monotonic()
@@ -189,7 +190,7 @@ def _body(model: str, transcript: Transcript, found: VoiceResults, timings: Timi
             ],
         ),
         query=found.query,
-        results=[SearchResult.of(result) for result in found.results],
+        results=[SearchResult.of(result) for result in found.found.results],
         quality=QualityBody(
             speech_seconds=quality.speech_seconds,
             level_dbfs=quality.level_dbfs,

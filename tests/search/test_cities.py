@@ -7,6 +7,7 @@ import pytest
 from search import cities
 from search.document import Document
 from search.index import SearchIndex, open_index
+from search.result import SearchOptions
 from search.voice_query import Proposal, find
 
 WELL_KNOWN = {
@@ -133,7 +134,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
 
 @pytest.mark.parametrize(("name", "country"), WELL_KNOWN.items())
 def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str) -> None:
-    found = {phrase: find(Proposal(phrase.format(name)), world, 1).results for phrase in PHRASES}
+    found = {phrase: find(Proposal(phrase.format(name)), world, SearchOptions(1)).found.results for phrase in PHRASES}
 
     wrong = {
         phrase: [(result.title, result.fields["country"]) for result in results]
@@ -145,7 +146,7 @@ def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str
 
 
 def test_some_springfield(world: SearchIndex) -> None:
-    results = find(Proposal("Things to do in Springfield"), world, 5).results
+    results = find(Proposal("Things to do in Springfield"), world, SearchOptions(5)).found.results
 
     assert {result.title for result in results} == {"Springfield"}
 
@@ -154,13 +155,13 @@ def test_some_springfield(world: SearchIndex) -> None:
     ("query", "state"), [("Springfield Illinois", "Illinois"), ("Portland, Maine", "Maine"), ("Paris, Texas", "Texas")]
 )
 def test_state_tells_cities_apart(world: SearchIndex, query: str, state: str) -> None:
-    [result] = world.search(query, 1)
+    [result] = world.search(query, SearchOptions(1)).results
 
     assert result.fields["state"] == state
 
 
 def test_country_tells_cities_apart(world: SearchIndex) -> None:
-    [result] = world.search("London Canada", 1)
+    [result] = world.search("London Canada", SearchOptions(1)).results
 
     assert (result.title, result.fields["country"]) == ("London", "Canada")
 

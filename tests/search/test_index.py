@@ -14,6 +14,7 @@ from search.document import MAX_ID_BYTES, Document
 from search.errors import IndexUnavailable, InvalidDocument
 from search.index import SearchIndex, open_index
 from search.named import Named
+from search.result import SearchOptions
 from search.sound import pronounce
 from search.sound_keys import heard_keys
 
@@ -25,7 +26,7 @@ on_one_index = settings(deadline=None, suppress_health_check=[HealthCheck.functi
 
 
 def titles(index: SearchIndex, query: str, limit: int = 10) -> list[str]:
-    return [result.title for result in index.search(query, limit)]
+    return [result.title for result in index.search(query, SearchOptions(limit)).results]
 
 
 class TestUpsert:
@@ -34,7 +35,7 @@ class TestUpsert:
 
         assert index.count() == 2
         assert index.get("is") == REYKJAVIK
-        [result] = index.search("reykjavik", 10)
+        [result] = index.search("reykjavik").results
         assert (result.id, result.title, result.body) == ("is", "Reykjavík", "Capital of Iceland")
         assert result.fields == {"lat": 64.1, "tags": ["cold"]}
 
@@ -88,7 +89,7 @@ class TestUpsert:
             for i in range(3000):
                 yield Document(id=str(i), title="thing")
                 if i % 1000 == 999:
-                    seen.append((index.count(), len(index.search("thing", 10))))
+                    seen.append((index.count(), len(index.search("thing").results)))
 
         index.upsert(watched())
 
@@ -104,7 +105,7 @@ class TestUpsert:
 
     def test_others_see_it_at_once(self, index: SearchIndex, open_again: Callable[[], SearchIndex]) -> None:
         with open_again() as other:
-            assert other.search("reykjavik", 10) == []
+            assert other.search("reykjavik").results == []
             index.upsert([REYKJAVIK])
             assert titles(other, "reykjavik") == ["Reykjavík"]
             other.delete(["is"])
@@ -114,7 +115,7 @@ class TestUpsert:
         def work(thread: int) -> None:
             for i in range(5):
                 index.upsert([Document(id=f"{thread}-{i}-{twin}", title=f"Thing {i}") for twin in "ab"])
-                found = index.search("thing", 100)
+                found = index.search("thing", SearchOptions(100)).results
                 assert len(found) % 2 == 0
                 assert {f"{thread}-{i}-a", f"{thread}-{i}-b"} <= {result.id for result in found}
 
@@ -196,20 +197,26 @@ class TestSearch:
     def test_limit(self, index: SearchIndex) -> None:
         index.upsert(Document(id=f"{i:03}", title="thing") for i in range(300))
 
-        assert [len(index.search("thing", limit)) for limit in (-1, 0, 1, 10, 100)] == [0, 0, 1, 10, 100]
+        assert [len(index.search("thing", SearchOptions(limit)).results) for limit in (-1, 0, 1, 10, 100)] == [
+            0,
+            0,
+            1,
+            10,
+            100,
+        ]
 
     def test_equals_go_by_id(self, index: SearchIndex) -> None:
         index.upsert(Document(id=str(i), title="thing") for i in (7, 3, 9))
         index.upsert([Document(id="1", title="thing")])
 
-        assert [result.id for result in index.search("thing", 3)] == ["1", "3", "7"]
+        assert [result.id for result in index.search("thing", SearchOptions(3)).results] == ["1", "3", "7"]
 
     def test_score_is_bm25(self, index: SearchIndex) -> None:
         """Title twice, body once, with k1 = 1.2 and b = 0.75, where no alias and no popularity tells."""
         texts = [("red shoes", "shoes for running"), ("red hat", "a hat"), ("blue running shoes", "blue and red red")]
         index.upsert(Document(id=str(i), title=title, body=body) for i, (title, body) in enumerate(texts))
 
-        found = {int(result.id): result.score for result in index.search("red shoes", 10)}
+        found = {int(result.id): result.score for result in index.search("red shoes").results}
 
         bodies = [body.split() for _, body in texts]
         names = [title.split() for title, _ in texts]
@@ -220,7 +227,7 @@ class TestSearch:
     def test_best_is_first(self, index: SearchIndex) -> None:
         index.upsert(Document(id=str(i), title="red " * (i % 7 + 1) + "hat", body="hat " * i) for i in range(50))
 
-        scores = [result.score for result in index.search("red hat", 50)]
+        scores = [result.score for result in index.search("red hat", SearchOptions(50)).results]
 
         assert len(scores) == 50
         assert scores == sorted(scores, reverse=True)
@@ -231,14 +238,14 @@ class TestSearch:
         if not index.count():
             index.upsert([REYKJAVIK, LODZ, OHARE])
 
-        assert len(index.search(query, 10)) <= 3
+        assert len(index.search(query).results) <= 3
         assert "Reykjavík" in titles(index, f"{query[:1000]} reykjavik")
 
     @pytest.mark.parametrize("query", ["", "   ", "?!", "\ud83d", "\0", "nothing like it"])
     def test_nothing_to_find(self, index: SearchIndex, query: str) -> None:
         index.upsert([REYKJAVIK])
 
-        assert index.search(query, 10) == []
+        assert index.search(query).results == []
 
     def test_endless_query(self, index: SearchIndex) -> None:
         index.upsert([REYKJAVIK])
@@ -247,7 +254,7 @@ class TestSearch:
         assert titles(index, "x" * 10_000_000) == []
 
     def test_empty_index(self, index: SearchIndex) -> None:
-        assert index.search("anything", 10) == []
+        assert index.search("anything").results == []
 
 
 class TestFunctionWords:
@@ -338,7 +345,7 @@ class TestPopularity:
         people = {"a": 422_000, "b": 8_961_989, "c": None, "d": 0, "e": 41_000}
         index.upsert(Document(id=i, title="London", popularity=count) for i, count in people.items())
 
-        assert [result.id for result in index.search("london", 10)] == ["b", "a", "e", "c", "d"]
+        assert [result.id for result in index.search("london").results] == ["b", "a", "e", "c", "d"]
 
     def test_does_not_make_a_worse_match_better(self, index: SearchIndex) -> None:
         index.upsert([Document(id="a", title="East London", popularity=1e18), Document(id="b", title="London")])
@@ -348,7 +355,7 @@ class TestPopularity:
     def test_brings_the_best_up_from_far_below_the_limit(self, index: SearchIndex) -> None:
         index.upsert(Document(id=f"{i:03}", title="London", popularity=i) for i in range(90))
 
-        assert [result.id for result in index.search("london", 2)] == ["089", "088"]
+        assert [result.id for result in index.search("london", SearchOptions(2)).results] == ["089", "088"]
 
 
 class TestOpening:
@@ -360,7 +367,7 @@ class TestOpening:
     def test_closed_index_says_so(self, index: SearchIndex) -> None:
         index.close()
 
-        for use in (index.count, lambda: index.search("x", 1), lambda: index.upsert([LODZ]), lambda: index.get("x")):
+        for use in (index.count, lambda: index.search("x"), lambda: index.upsert([LODZ]), lambda: index.get("x")):
             with pytest.raises(IndexUnavailable, match="closed"):
                 use()
 

@@ -15,6 +15,7 @@ import tantivy
 from search.document import Document
 from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import FORMAT_FILE, HOME
+from search.result import SearchOptions
 from search.tantivy_index import TantivyIndex
 
 WRITER = Path(__file__).with_name("acknowledging_writer.py")
@@ -54,7 +55,7 @@ class TestKilled:
                 assert all(index.get(f"{number}-{twin}") for number in acknowledged for twin in "ab")
                 # One pair more may have been committed and not yet acknowledged; half a pair never.
                 assert index.count() - 2 * len(acknowledged) in (0, 2)
-                assert len(index.search("thing", 100)) == min(100, index.count())
+                assert len(index.search("thing", SearchOptions(100)).results) == min(100, index.count())
                 acknowledged += [] if index.count() == 2 * len(acknowledged) else [acknowledged[-1] + 1]
 
     def test_unfinished_call_leaves_nothing(self, tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ class TestKilled:
 
         assert len(taken) >= 5000
         with TantivyIndex(tmp_path, writer_wait=0) as index:
-            assert [result.id for result in index.search("thing", 10)] == ["thing"]
+            assert [result.id for result in index.search("thing").results] == ["thing"]
             assert index.upsert([Document(id="other", title="Thing")]) == 1
             assert index.count() == 2
 
@@ -175,7 +176,7 @@ class TestFolder:
             (tmp_path / HOME).rename(tmp_path / "elsewhere")
 
             with pytest.raises(IndexUnavailable, match="cannot be read"):
-                index.search("thing", 10)
+                index.search("thing")
 
     def test_that_may_not_be_written(self, tmp_path: Path) -> None:
         """It was said to be damaged, with the advice to delete it."""

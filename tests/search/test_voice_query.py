@@ -28,13 +28,13 @@ def test_query_is_what_someone_would_type(heard: str, query: str) -> None:
 def test_what_was_heard_is_found(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík"), Document(id="2", title="Łódź")])
 
-    answer = find(Proposal("Hotels in Reykjavik."), index, 10)
+    answer = find(Proposal("Hotels in Reykjavik."), index)
 
     assert answer.query == "hotels in reykjavik"
-    assert [result.title for result in answer.results] == ["Reykjavík"]
+    assert [result.title for result in answer.found.results] == ["Reykjavík"]
 
 
 def test_silence_finds_nothing(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík")])
 
-    assert find(Proposal(""), index, 10).results == []
+    assert find(Proposal(""), index).found.results == []
