@@ -7,19 +7,22 @@ from asr.transcript import Likelihood, Transcript
 from search.candidates import Candidate, find_candidates
 from search.filters import Filter
 from search.index import SearchIndex
-from search.meant import meanings, sentence, worth_asking
+from search.meant import Meaning, meanings, sentence, worth_asking
 from search.result import Found, Result, SearchOptions
 from search.text import WORD_CORE
 
 # Names that are put before the acoustic model: with four times as many, none of 300 queries more was right.
 PROPOSED = 12
+# What words of a guessed name count, where a document is not called by all of it.
+WORDS_OF_A_GUESS = 0.1
 
 
 @dataclass(frozen=True)
 class VoiceResults:
     """What was searched for, and what was found: `query` is what was heard, or what it was taken for.
 
-    `found` counts what matches this query; its results may be those of others, too, that may have been meant.
+    Of several that may have been meant it is the one that found the first result. `found` counts what matches this one;
+    its results may be those of the others, too.
     """
 
     query: str
@@ -45,7 +48,7 @@ def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter
     readings = [transcript.text, *(other.text for other in transcript.alternatives)]
     least = min(transcript.word_confidences, default=1.0)
     candidates = find_candidates(readings, index, PROPOSED, filters)
-    is_open = worth_asking(transcript.text, transcript.confidence, least, candidates)
+    is_open = worth_asking(transcript.text, least, candidates)
     return Proposal(transcript.text, least, candidates if is_open else ())
 
 
@@ -61,21 +64,30 @@ def find(
     relevance of its text to a query, as much of it as the query is probable: of several queries the highest.
     """
     meant = meanings(proposal.heard, proposal.least_confidence, proposal.candidates, likelihoods or {})
-    queries = [normalise(meaning.text) for meaning in meant]
-    first = index.search(queries[0], options)
     if len(meant) == 1:
-        return VoiceResults(queries[0], first)
-    # Pages of several searches cannot be cut out of each alone.
+        query = normalise(meant[0].text)
+        return VoiceResults(query, index.search(query, options))
+    # A page of them all cannot be put together from pages of each.
     end = options.offset + options.limit
-    beginning = replace(options, limit=end, offset=0, facets=())
-    best: dict[str, Result] = {}
-    for query, meaning in zip(queries, meant, strict=True):
-        for result in index.search(query, beginning).results:
-            weighed = replace(result, score=result.score * meaning.share, match=meaning.match)
-            if result.id not in best or best[result.id].score < weighed.score:
-                best[result.id] = weighed
-    ranked = sorted(best.values(), key=lambda result: (-result.score, result.id))
-    return VoiceResults(queries[0], replace(first, results=ranked[options.offset : end]))
+    searched = [
+        (meaning, index.search(normalise(meaning.text), replace(options, limit=end, offset=0))) for meaning in meant
+    ]
+    best: dict[str, tuple[Result, int]] = {}
+    for place, (meaning, found) in enumerate(searched):
+        for result in found.results:
+            weighed = replace(result, score=result.score * _weight(meaning, result), match=meaning.match)
+            if result.id not in best or best[result.id][0].score < weighed.score:
+                best[result.id] = weighed, place
+    ranked = sorted(best.values(), key=lambda weighed: (-weighed[0].score, weighed[0].id))
+    meaning, found = searched[ranked[0][1] if ranked else 0]
+    results = [result for result, _ in ranked[options.offset : end]]
+    return VoiceResults(normalise(meaning.text), replace(found, results=results))
+
+
+def _weight(meaning: Meaning, result: Result) -> float:
+    """What a meaning counts for a result: where a name is guessed, much less for those that only share words with it."""
+    is_named = meaning.match == "text" or result.id in meaning.document_ids
+    return meaning.probability * (1.0 if is_named else WORDS_OF_A_GUESS)
 
 
 def normalise(transcript: str) -> str:

@@ -25,9 +25,9 @@ LIKELIHOODS = {
 
 def test_the_name_that_sounds_and_fits_best_comes_first_and_what_was_heard_stays() -> None:
     first, second, last = meanings(HEARD, 0.1, [GABON, GABORONE], LIKELIHOODS)
-    assert (first.text, first.share, first.match) == ("Restaurants in Gaborone.", 1.0, "acoustic")
+    assert (first.text, first.match, first.document_ids) == ("Restaurants in Gaborone.", "acoustic", {"1"})
     assert second.text == "Restaurants in Gabon."
-    assert first.share > second.share > last.share
+    assert 1 > first.probability > second.probability > last.probability > 0
     assert (last.text, last.match) == (HEARD, "text")
 
 
@@ -50,23 +50,28 @@ def test_where_too_little_speaks_for_a_name_only_the_text_counts(
     heard: str, least_confidence: float, plain: Likelihood, candidates: list[Candidate]
 ) -> None:
     (only,) = meanings(heard, least_confidence, candidates, LIKELIHOODS | {heard: plain})
-    assert (only.text, only.share, only.match) == (heard, 1.0, "text")
+    assert (only.text, only.probability, only.match) == (heard, 1.0, "text")
 
 
-def test_without_the_acoustic_models_word_only_the_text_counts() -> None:
-    assert [meaning.text for meaning in meanings(HEARD, 0.1, [GABORONE], {})] == [HEARD]
+def test_without_the_acoustic_models_word_the_sound_speaks_alone() -> None:
+    first, second, last = meanings(HEARD, 0.1, [GABON, GABORONE], {})
+    assert [(meaning.text, meaning.match) for meaning in (first, second)] == [
+        ("Restaurants in Gaborone.", "sound"),
+        ("Restaurants in Gabon.", "sound"),
+    ]
+    assert last.text == HEARD
 
 
 def test_a_name_that_was_heard_as_it_is_written_is_what_the_text_says() -> None:
     accented = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
     likelihoods = LIKELIHOODS | {"Restaurants in Gáburong.": Likelihood(-14.0, 8)}
     first, *_ = meanings(HEARD, 0.1, [accented, GABON], likelihoods)
-    assert (first.text, first.share, first.match) == (HEARD, 1.0, "text")
+    assert (first.text, first.probability, first.match) == (HEARD, 1.0, "text")
 
 
 def test_the_acoustic_model_is_asked_only_where_its_word_may_matter() -> None:
     heard_so = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
-    assert worth_asking(HEARD, 0.5, 0.1, [GABORONE, heard_so])
-    assert not worth_asking(HEARD, 0.5, 0.1, [heard_so, GABORONE])  # the text says it
-    assert not worth_asking(HEARD, 0.99, 0.99, [candidate("Gabon", "Restaurants in Gabon.", 1.0)])
-    assert not worth_asking(HEARD, 0.5, 0.1, [])
+    assert worth_asking(HEARD, 0.1, [GABORONE, heard_so])
+    assert not worth_asking(HEARD, 0.1, [heard_so, GABORONE])  # the text says it
+    assert not worth_asking(HEARD, 0.99, [candidate("Gabon", "Restaurants in Gabon.", 1.0)])
+    assert not worth_asking(HEARD, 0.1, [])
