@@ -68,14 +68,16 @@ def find(
     # Pages of several searches cannot be cut out of each alone.
     end = options.offset + options.limit
     beginning = replace(options, limit=end, offset=0, facets=())
+    weighed = [
+        replace(result, score=result.score * meaning.share, match=meaning.match)
+        for query, meaning in zip(queries, meant, strict=True)
+        for result in index.search(query, beginning).results
+    ]
     best: dict[str, Result] = {}
-    for query, meaning in zip(queries, meant, strict=True):
-        for result in index.search(query, beginning).results:
-            weighed = replace(result, score=result.score * meaning.share, match=meaning.match)
-            if result.id not in best or best[result.id].score < weighed.score:
-                best[result.id] = weighed
-    ranked = sorted(best.values(), key=lambda result: (-result.score, result.id))
-    return VoiceResults(queries[0], replace(first, results=ranked[options.offset : end]))
+    # Equals stay as the index has them: it sees to it that pages follow each other.
+    for result in sorted(weighed, key=lambda result: -result.score):
+        best.setdefault(result.id, result)
+    return VoiceResults(queries[0], replace(first, results=list(best.values())[options.offset : end]))
 
 
 def normalise(transcript: str) -> str:
