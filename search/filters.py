@@ -63,6 +63,15 @@ def parse_filter(text: str, schema: Schema) -> Filter:
     return _between(field, wanted, excludes) if named.filter == "range" else _one_of(field, wanted, excludes)
 
 
+def check_filters(filters: Iterable[Filter], facets: Iterable[str], schema: Schema) -> None:
+    """Raise `InvalidFilter` for filters and facets of fields that the schema does not let be filtered so."""
+    wanted = [(asked.field, "value" if isinstance(asked, OneOf) else "range") for asked in filters]
+    for field, filtering in [*wanted, *((facet, "value") for facet in facets)]:
+        if field not in schema.fields or schema.fields[field].filter != filtering:
+            able = ", ".join(name for name, named in schema.fields.items() if named.filter == filtering) or "no field"
+            raise InvalidFilter(f'"{field[:100]}" cannot be filtered by {filtering} here; {able} can')
+
+
 def _one_of(field: str, wanted: str, excludes: bool) -> OneOf:
     found: list[str] = []
     start = 0

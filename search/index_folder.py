@@ -1,4 +1,8 @@
-"""The folder that an embedded index lives in: made in one step, and never someone else's."""
+"""The folder that an embedded index lives in: made in one step, replaced in one step, and never someone else's.
+
+An index is a generation of its own name; `HOME` is a link to the one that is searched. Another takes its place by
+moving the link, which the file system does at once: whoever is killed meanwhile leaves the one or the other.
+"""
 
 import os
 import shutil
@@ -10,10 +14,11 @@ from search.errors import IndexUnavailable
 
 HOME = "index"
 FORMAT_FILE = "sayseek-format"
+_GENERATION = ".generation-"
 
 
 def prepared_folder(path: Path, file_format: str, create: Callable[[Path], None]) -> Path:
-    """The folder inside `path` that the index has for itself; `create` fills a new one.
+    """The link inside `path` to the index; `create` fills the folder of a new one.
 
     Raises `IndexUnavailable` where `path` holds something else, an index of another `file_format`, or nothing
     can be made there.
@@ -29,22 +34,70 @@ def prepared_folder(path: Path, file_format: str, create: Callable[[Path], None]
     return home
 
 
+def current_generation(home: Path) -> Path:
+    """The folder of the index that is searched."""
+    return home.with_name(os.readlink(home))
+
+
+def new_generation(home: Path, file_format: str, create: Callable[[Path], None]) -> Path:
+    """A folder that `create` has filled, for `publish_generation`; nothing is left where that fails."""
+    new = home.with_name(f"{_GENERATION}{uuid.uuid4().hex}")
+    new.mkdir()
+    try:
+        create(new)
+        (new / FORMAT_FILE).write_text(file_format)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    return new
+
+
+def publish_generation(home: Path, new: Path) -> None:
+    """Have `new` be the index from now on, for all processes, for good."""
+    link = home.with_name(f".link-{uuid.uuid4().hex}")
+    link.symlink_to(new.name)
+    os.replace(link, home)
+    synchronise(home.parent)
+
+
+def remove_leftovers(home: Path) -> None:
+    """Delete what killed writers left. Only for who may write: another's new generation is a leftover until it is not.
+
+    Whoever still reads a generation that is deleted has its files open.
+    """
+    current = os.readlink(home)
+    for entry in os.scandir(home.parent):
+        if entry.name.startswith(_GENERATION) and entry.name != current:
+            shutil.rmtree(entry.path, ignore_errors=True)
+        elif entry.name.startswith(".link-"):
+            os.unlink(entry.path)
+
+
+def synchronise(path: Path) -> None:
+    """Have a file, or a folder's names, outlive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _make(home: Path, file_format: str, create: Callable[[Path], None]) -> None:
-    """Make the index beside `home` and move it there when it is whole, so that no other process sees a part.
+    """Make the index beside `home` and link it there when it is whole, so that no other process sees a part.
 
     Where two processes do so at once, the second finds the first's in its place and takes that.
     """
     if others := [entry.name for entry in home.parent.iterdir() if _is_foreign(entry.name)]:
         problem = f"holds other files ({min(others)}); choose an empty folder for the index"
         raise IndexUnavailable(f"{home.parent} {problem}")
-    new = home.with_name(f".new-{uuid.uuid4().hex}")
-    new.mkdir()
     try:
-        create(new)
-        (new / FORMAT_FILE).write_text(file_format)
-        os.rename(new, home)
-    except OSError:
-        shutil.rmtree(new)
+        new = new_generation(home, file_format, create)
+        try:
+            home.symlink_to(new.name)
+        except FileExistsError:
+            shutil.rmtree(new, ignore_errors=True)
+    except (OSError, ValueError):
+        # The first may have begun to write, and have taken this one's for a leftover.
         if not home.exists():
             raise
 

@@ -1,4 +1,7 @@
-"""How much a match is worth, the same for every index: BM25's weights per field, and what popularity adds."""
+"""How much a match is worth, the same for every index: BM25's parts, and what popularity adds.
+
+What a field counts against others is the schema's: its boosts.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,11 +12,8 @@ from search.text import tokens
 K1 = 1.2
 B = 0.75
 
-# What a term counts in each place, against the body. Where title and alias say the same, the title wins.
-TITLE_WEIGHT = 2.0
-WHOLE_ALIAS_WEIGHT = 1.8
-PART_OF_ALIAS_WEIGHT = 0.5
-BODY_WEIGHT = 1.0
+# What a term counts in an alias of which the query has only a part, against what it counts in a whole one.
+PART_OF_ALIAS = 0.5 / 1.8
 
 MAX_QUERY_CHARACTERS = 4096
 MAX_QUERY_TERMS = 64

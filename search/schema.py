@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from search.document import JSON, RESERVED, Document
 from search.errors import InvalidSchema
+from search.text import fold
 
 Filtering: TypeAlias = Literal["value", "range"]
 
@@ -28,8 +29,8 @@ class Field:
 
     `filter` lets it be filtered by: a "value" (text, true or false, numbers as they are written; these are counted as
     facets, too) or a "range" (numbers, and dates in ISO 8601). `boost` has its text searched, and says what a word in
-    it counts against one in the body. `sound` lets it be found by how it sounds, as a title is. A list has all the
-    values in it.
+    it counts against one in the body. `sound` lets it be found by how it sounds, as an alias is; it is searched then,
+    too, if without a boost of its own. A list has all the values in it.
     """
 
     filter: Filtering | None = None
@@ -73,7 +74,7 @@ class Schema:
     def layout(self) -> dict[str, dict[str, JSON]]:
         """What an index holds for its fields: that can only be changed by replacing its documents. Boosts can be."""
         return {
-            name: {"filter": named.filter, "searched": named.boost is not None, "sound": named.sound}
+            name: {"filter": named.filter, "searched": name in self.searched(), "sound": named.sound}
             for name, named in sorted(self.fields.items())
             if named != Field()
         }
@@ -84,11 +85,29 @@ class Schema:
 
     def searched(self) -> dict[str, float]:
         """The owner's fields that are searched, and their boosts."""
-        return {name: named.boost for name, named in self.fields.items() if named.boost is not None}
+        return {
+            name: BOOSTS["body"] if named.boost is None else named.boost
+            for name, named in self.fields.items()
+            if named.boost is not None or named.sound
+        }
 
     def heard(self) -> list[str]:
         """The owner's fields that are found by their sound."""
         return [name for name, named in self.fields.items() if named.sound]
+
+    def to_record(self) -> dict[str, JSON]:
+        """The JSON object that `from_record` takes, to be kept with an index."""
+        return {
+            "fields": {name: asdict(named) for name, named in self.fields.items()},
+            "boosts": dict(self.boosts),
+            "synonyms": [list(group) for group in self.synonyms],
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Schema":
+        """The schema of which `to_record` gave this."""
+        fields = {name: Field(**named) for name, named in record["fields"].items()}
+        return cls(fields, record["boosts"], tuple(tuple(group) for group in record["synonyms"]))
 
 
 def values(document: Document, name: str) -> list[str]:
@@ -98,6 +117,11 @@ def values(document: Document, name: str) -> list[str]:
     ]
 
 
+def comparable(value: str) -> str:
+    """A value as filters compare it: in whatever case, accents and spaces."""
+    return " ".join(fold(value).split())
+
+
 def numbers(document: Document, name: str) -> list[float]:
     """The numbers of a field, as a range sees them; what is neither number nor date is left out."""
     found = (number_of(value) for value in _listed(document.fields.get(name)))
@@ -105,8 +129,14 @@ def numbers(document: Document, name: str) -> list[float]:
 
 
 def text(document: Document, name: str) -> str:
-    """The text of a field, as it is searched and heard."""
+    """The text of a field, as it is searched."""
     return "\n".join(filter(None, map(_written, _listed(document.fields.get(name)))))
+
+
+def names(document: Document, schema: Schema) -> list[str]:
+    """What a document may be called by its sound: its title, its aliases and all values of the fields that have one."""
+    heard = (_written(value) for name in schema.heard() for value in _listed(document.fields.get(name)))
+    return [document.title, *document.aliases, *filter(None, heard)]
 
 
 def number_of(value: JSON) -> float | None:

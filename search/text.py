@@ -79,6 +79,11 @@ def tokens(text: str) -> list[str]:
     return [piece[:MAX_TOKEN_CHARACTERS] for part in folded for word in _words(part) for piece in _pieces(word)]
 
 
+def is_text(text: str) -> bool:
+    """Whether a string can be written as UTF-8; half a surrogate pair cannot."""
+    return text == text.encode(errors="replace").decode()
+
+
 def _words(folded: str) -> list[str]:
     word = _MARKED_WORD if _MARKED_SCRIPT.search(folded) else _WORD
     return word.findall(folded.replace("_", " "))

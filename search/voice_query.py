@@ -72,20 +72,23 @@ def find(
     searched = [
         (meaning, index.search(normalise(meaning.text), replace(options, limit=end, offset=0))) for meaning in meant
     ]
+    weighed = [
+        (replace(result, score=result.score * _weight(meaning, result), match=meaning.match), place)
+        for place, (meaning, found) in enumerate(searched)
+        for result in found.results
+    ]
     best: dict[str, tuple[Result, int]] = {}
-    for place, (meaning, found) in enumerate(searched):
-        for result in found.results:
-            weighed = replace(result, score=result.score * _weight(meaning, result), match=meaning.match)
-            if result.id not in best or best[result.id][0].score < weighed.score:
-                best[result.id] = weighed, place
-    ranked = sorted(best.values(), key=lambda weighed: (-weighed[0].score, weighed[0].id))
+    # Equals stay as the index has them: it sees to it that pages follow each other.
+    for result, place in sorted(weighed, key=lambda weighed: -weighed[0].score):
+        best.setdefault(result.id, (result, place))
+    ranked = list(best.values())
     meaning, found = searched[ranked[0][1] if ranked else 0]
     results = [result for result, _ in ranked[options.offset : end]]
     return VoiceResults(normalise(meaning.text), replace(found, results=results))
 
 
 def _weight(meaning: Meaning, result: Result) -> float:
-    """What a meaning counts for a result: where a name is guessed, much less for those that only share words with it."""
+    """What a meaning counts for a result: where it guesses a name, much less for what only shares words with it."""
     is_named = meaning.match == "text" or result.id in meaning.document_ids
     return meaning.probability * (1.0 if is_named else WORDS_OF_A_GUESS)
 

@@ -5,13 +5,16 @@ import pytest
 
 from search.index import SearchIndex, open_index
 
-Opener = Callable[[], SearchIndex]
+Opener = Callable[..., SearchIndex]
 
 
 @pytest.fixture(params=["tantivy"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """Opens the test's index, of every kind there is; each call gives another view of the same documents."""
-    return lambda: open_index(f"{request.param}:{tmp_path / 'index'}")
+    """Opens the test's index, of every kind there is; each call gives another view of the same documents.
+
+    It is given the schema, if the index is to have one.
+    """
+    return lambda schema=None: open_index(f"{request.param}:{tmp_path / 'index'}", schema)
 
 
 @pytest.fixture

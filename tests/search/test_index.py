@@ -11,16 +11,58 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.document import MAX_ID_BYTES, Document
-from search.errors import IndexUnavailable, InvalidDocument
+from search.errors import IndexUnavailable, InvalidDocument, InvalidFilter
+from search.filters import Between, Filter, OneOf, parse_filters
 from search.index import SearchIndex, open_index
 from search.named import Named
-from search.result import SearchOptions
+from search.result import MAX_DEPTH, MAX_FACET_VALUES, Found, SearchOptions
+from search.schema import Field, Schema
 from search.sound import pronounce
 from search.sound_keys import heard_keys
 
+SHOP = Schema(
+    {
+        "country": Field("value"),
+        "colour": Field("value"),
+        "sold": Field("value"),
+        "price": Field("range"),
+        "since": Field("range"),
+        "maker": Field(),
+    }
+)
+GOODS = [
+    Document(
+        id="a",
+        title="Desk lamp",
+        popularity=5,
+        fields={"country": "IS", "colour": "Blue", "sold": True, "price": 10, "since": "2025-12-31"},
+    ),
+    Document(
+        id="b",
+        title="Lamp",
+        popularity=7,
+        body="for a desk",
+        fields={"country": "NO", "colour": ["rosé", "rosé"], "sold": False, "price": 20.0, "since": "2026-01-31"},
+    ),
+    Document(
+        id="c",
+        title="Blue lamp",
+        fields={
+            "country": "SE",
+            "colour": ["sky blue", "rosé"],
+            "sold": None,
+            "price": [30, "40"],
+            "since": "1969-07-20",
+        },
+    ),
+    Document(id="d", title="Lamp", fields={"colour": "a, b", "price": {"from": 15}, "since": "long ago"}),
+    Document(id="e", title="Lamp", fields={"country": {"code": "IS"}, "colour": "x" * 300, "price": "-1.5"}),
+]
 REYKJAVIK = Document(id="is", title="Reykjavík", body="Capital of Iceland", fields={"lat": 64.1, "tags": ["cold"]})
 LODZ = Document(id="pl", title="Łódź", body="City in Poland")
 OHARE = Document(id="us", title="O\u2019Hare Airport", body="Chicago, United States")
+
+Opener = Callable[..., SearchIndex]
 
 on_one_index = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -96,14 +138,14 @@ class TestUpsert:
         assert seen == [(0, 0)] * 3
         assert index.count() == 3000
 
-    def test_outlives_the_one_who_wrote(self, index: SearchIndex, open_again: Callable[[], SearchIndex]) -> None:
+    def test_outlives_the_one_who_wrote(self, index: SearchIndex, open_again: Opener) -> None:
         index.upsert([REYKJAVIK])
         index.close()
 
         with open_again() as again:
             assert again.get("is") == REYKJAVIK
 
-    def test_others_see_it_at_once(self, index: SearchIndex, open_again: Callable[[], SearchIndex]) -> None:
+    def test_others_see_it_at_once(self, index: SearchIndex, open_again: Opener) -> None:
         with open_again() as other:
             assert other.search("reykjavik").results == []
             index.upsert([REYKJAVIK])
@@ -339,6 +381,423 @@ class TestSoundingLike:
         assert index.sounding_like([], 5) == []
         assert index.sounding_like(["nothing", "", " "], 5) == []
 
+    def test_only_those_that_pass_the_filters(self, open_again: Opener) -> None:
+        with open_again(SHOP) as index:
+            index.upsert(Document(id=land, title="Washington", fields={"country": land}) for land in ("US", "GB", "IS"))
+            keys = heard_keys(pronounce("washing ton"))
+
+            def found(*filters: str) -> set[str]:
+                return {named.id for named in index.sounding_like(keys, 10, parse_filters(filters, SHOP))}
+
+            assert found() == {"US", "GB", "IS"}
+            assert found("country:us,gb") == {"US", "GB"}
+            assert found("country:us,gb", "-country:gb") == {"US"}
+            assert found("country:fr") == set()
+
+    def test_fields_of_the_owner_too(self, open_again: Opener) -> None:
+        with open_again(Schema({"maker": Field(sound=True)})) as index:
+            index.upsert([Document(id="1", title="Thing", fields={"maker": ["Rowenta", "Tefal"]}), REYKJAVIK])
+
+            [named] = index.sounding_like(heard_keys(pronounce("ro venta")), 10)
+            assert (named.id, named.names) == ("1", ["Thing", "Rowenta", "Tefal"])
+            assert titles(index, "rowenta") == ["Thing"]
+
+
+class TestFilters:
+    """Values are whole, in whatever case and accents; ranges include both ends."""
+
+    @pytest.fixture
+    def shop(self, open_again: Opener) -> Iterator[SearchIndex]:
+        with open_again(SHOP) as index:
+            index.upsert(GOODS)
+            yield index
+
+    @pytest.mark.parametrize(
+        ("filters", "ids"),
+        [
+            (["country:IS"], "a"),
+            (["country:is"], "a"),
+            (["country:is,no"], "ab"),
+            (["-country:is"], "bcde"),
+            (["country:nowhere"], ""),
+            (["colour:Rosé"], "bc"),
+            (["colour:ROSE"], "bc"),
+            (["colour:'"], ""),
+            (["colour:sky   blue"], "c"),
+            (["colour:blue"], "a"),
+            (['colour:"a, b"'], "d"),
+            (["-colour:rose,blue"], "de"),
+            (["sold:true"], "a"),
+            (["sold:false"], "b"),
+            (["-sold:true"], "bcde"),
+            (["price:10..20"], "ab"),
+            (["price:20"], "b"),
+            (["price:..20"], "abe"),
+            (["price:20.."], "bc"),
+            (["price:-5..0"], "e"),
+            (["-price:10.."], "de"),
+            (["since:2026-01-31"], "b"),
+            (["since:2026-01-01.."], "b"),
+            (["since:..2026-01-30"], "ac"),
+            (["since:2026-01-30T22:30:00-01:00..2026-01-31T01:00+01:00"], "b"),
+            (["price:10..", "colour:rose"], "bc"),
+            (["price:10..", "colour:rose", "-country:no"], "c"),
+        ],
+    )
+    def test_what_passes(self, shop: SearchIndex, filters: list[str], ids: str) -> None:
+        passing = parse_filters(filters, SHOP)
+
+        for query in ("lamp", ""):
+            found = shop.search(query, SearchOptions(filters=passing))
+            assert "".join(sorted(result.id for result in found.results)) == ids
+            assert found.total == len(ids)
+
+    def test_words_count_beside_them(self, shop: SearchIndex) -> None:
+        passing = parse_filters(["price:10.."], SHOP)
+
+        assert [result.id for result in shop.search("lamp desk", SearchOptions(filters=passing)).results] == [
+            "a",
+            "b",
+            "c",
+        ]
+        assert shop.search("chair", SearchOptions(filters=passing)).results == []
+
+    def test_scores_are_those_without_them(self, shop: SearchIndex) -> None:
+        without = {result.id: result.score for result in shop.search("desk lamp").results}
+        passing = parse_filters(["price:10..", "-country:is"], SHOP)
+
+        found = shop.search("desk lamp", SearchOptions(filters=passing)).results
+
+        assert {result.id: result.score for result in found} == {id_: without[id_] for id_ in "bc"}
+
+    def test_without_words_the_most_popular_first(self, shop: SearchIndex) -> None:
+        passing = parse_filters(["-country:nowhere"], SHOP)
+
+        found = shop.search("", SearchOptions(filters=passing))
+
+        assert [result.id for result in found.results] == ["b", "a", "c", "d", "e"]
+
+    def test_without_words_and_filters_nothing(self, shop: SearchIndex) -> None:
+        assert shop.search("", SearchOptions(facets=("country",))) == Found([], 0, {"country": {}})
+
+    def test_follow_what_is_replaced_and_deleted(self, shop: SearchIndex) -> None:
+        shop.upsert([Document(id="a", title="Lamp", fields={"country": "NO"})])
+        shop.delete(["b"])
+
+        found = shop.search("lamp", SearchOptions(filters=parse_filters(["country:is,no"], SHOP)))
+        assert ([result.id for result in found.results], found.total) == (["a"], 1)
+
+    @pytest.mark.parametrize(
+        "unknown", [OneOf("size", ("L",)), OneOf("price", ("10",)), Between("country", 1, 2), OneOf("maker", ("x",))]
+    )
+    def test_of_fields_that_have_none(self, shop: SearchIndex, unknown: Filter) -> None:
+        with pytest.raises(InvalidFilter, match=unknown.field):
+            shop.search("lamp", SearchOptions(filters=(unknown,)))
+        with pytest.raises(InvalidFilter, match=unknown.field):
+            shop.sounding_like(["x"], 1, [unknown])
+
+    @on_one_index
+    @given(value=st.text(max_size=20))
+    def test_any_text_is_a_safe_value(self, shop: SearchIndex, value: str) -> None:
+        assert shop.search("lamp", SearchOptions(filters=(OneOf("country", (value, "IS")),))).total == 1
+
+
+class TestFacets:
+    @pytest.fixture
+    def shop(self, open_again: Opener) -> Iterator[SearchIndex]:
+        with open_again(SHOP) as index:
+            index.upsert(GOODS)
+            yield index
+
+    def test_count_what_matches(self, shop: SearchIndex) -> None:
+        """As documents write it, the most frequent first; of the others the first by its text."""
+        facets = shop.search("lamp", SearchOptions(limit=1, facets=("colour", "sold"))).facets
+
+        assert {name: list(counts.items()) for name, counts in facets.items()} == {
+            "colour": [("rosé", 2), ("Blue", 1), ("a, b", 1), ("sky blue", 1)],
+            "sold": [("false", 1), ("true", 1)],
+        }
+
+    def test_only_what_passes_the_filters(self, shop: SearchIndex) -> None:
+        options = SearchOptions(filters=parse_filters(["price:20.."], SHOP), facets=("country",))
+
+        assert shop.search("lamp", options).facets == {"country": {"NO": 1, "SE": 1}}
+        assert shop.search("nothing like it", options).facets == {"country": {}}
+
+    def test_the_most_frequent_of_many(self, open_again: Opener) -> None:
+        values = [f"v{n:03}" for n in range(150) for _ in range(1 + (n == 140))]
+        with open_again(SHOP) as index:
+            index.upsert(Document(id=f"{n}", title="Lamp", fields={"country": v}) for n, v in enumerate(values))
+
+            [counts] = index.search("lamp", SearchOptions(facets=("country",))).facets.values()
+
+        first = [f"v{n:03}" for n in range(MAX_FACET_VALUES - 1)]
+        assert list(counts.items()) == [("v140", 2), *((value, 1) for value in first)]
+
+    @pytest.mark.parametrize("field", ["price", "maker", "unknown", "title"])
+    def test_of_fields_that_have_none(self, shop: SearchIndex, field: str) -> None:
+        with pytest.raises(InvalidFilter, match=field):
+            shop.search("lamp", SearchOptions(facets=(field,)))
+
+
+class TestFields:
+    def test_are_searched_where_the_schema_says_so(self, open_again: Opener) -> None:
+        with open_again(Schema({"maker": Field(boost=1.0)})) as index:
+            index.upsert([Document(id="a", title="Lamp", fields={"maker": ["Rowenta GmbH", 7], "shop": "Berlin"})])
+
+            assert titles(index, "rowenta") == titles(index, "7") == ["Lamp"]
+            assert titles(index, "berlin") == []
+
+    def test_count_by_their_boost(self, open_again: Opener) -> None:
+        schema = Schema({"much": Field(boost=3.0), "little": Field(boost=0.5)})
+        with open_again(schema) as index:
+            index.upsert(
+                [
+                    Document(id="a", title="x", fields={"much": "lamp"}),
+                    Document(id="b", title="x", body="lamp"),
+                    Document(id="c", title="x", fields={"little": "lamp"}),
+                ]
+            )
+
+            assert [result.id for result in index.search("lamp").results] == ["a", "b", "c"]
+
+    def test_title_and_aliases_have_boosts(self, open_again: Opener) -> None:
+        goods = [
+            Document(id="a", title="Lamp", body="desk"),
+            Document(id="b", title="Desk", aliases=("Lamp",)),
+            Document(id="c", title="Desk", body="lamp"),
+        ]
+
+        def ranked(schema: Schema) -> list[str]:
+            with open_again(schema) as index:
+                index.upsert(goods)
+                return [result.id for result in index.search("lamp").results]
+
+        assert ranked(Schema()) == ["a", "b", "c"]
+        assert ranked(Schema(boosts={"body": 10})) == ["c", "a", "b"]
+        assert ranked(Schema(boosts={"aliases": 10})) == ["b", "a", "c"]
+
+
+class TestSynonyms:
+    @pytest.fixture
+    def index(self, open_again: Opener) -> Iterator[SearchIndex]:
+        schema = Schema(synonyms=(("NYC", "New York", "Big Apple"), ("TV", "television")))
+        with open_again(schema) as index:
+            names = {"ny": "New York", "nj": "New Jersey", "tv": "Television", "apple": "Apple Store"}
+            index.upsert(Document(id=document_id, title=name) for document_id, name in names.items())
+            yield index
+
+    @pytest.mark.parametrize(
+        ("query", "best"),
+        [("nyc", "ny"), ("hotels in nyc", "ny"), ("the big apple", "ny"), ("new york", "ny"), ("tv", "tv")],
+    )
+    def test_find_what_is_called_otherwise(self, index: SearchIndex, query: str, best: str) -> None:
+        assert index.search(query).results[0].id == best
+
+    def test_count_as_if_it_was_said(self, index: SearchIndex) -> None:
+        said, meant = (index.search(query).results[0] for query in ("tv", "television"))
+
+        assert said == meant
+
+    def test_nobody_is_found_twice(self, index: SearchIndex) -> None:
+        found = index.search("new york nyc big apple tv")
+
+        assert sorted(result.id for result in found.results) == ["apple", "nj", "ny", "tv"]
+        assert found.total == 4
+
+
+class TestPages:
+    @pytest.mark.parametrize("query", ["thing", "thing or red thing", ""])
+    def test_follow_each_other(self, open_again: Opener, query: str) -> None:
+        """Popularity reorders, and equals abound."""
+        with open_again(SHOP) as index:
+            index.upsert(
+                Document(
+                    id=f"{i:03}",
+                    title="Red thing" if i % 3 else "Thing",
+                    body="thing " * (i % 5),
+                    popularity=[None, 0, 10, 1e5, 1e9][i % 7 % 5],
+                    fields={"country": "IS"},
+                )
+                for i in range(400)
+            )
+            passing = parse_filters(["country:is"], SHOP)
+
+            def page(offset: int, limit: int) -> list[str]:
+                found = index.search(query, SearchOptions(limit, offset, passing))
+                assert found.total == 400
+                return [result.id for result in found.results]
+
+            whole = page(0, 400)
+            assert len(set(whole)) == 400
+            for size in (1, 7, 150):
+                assert [id_ for offset in range(0, 400, size) for id_ in page(offset, size)] == whole
+            assert page(399, 10) == whole[399:]
+            assert page(400, 10) == page(MAX_DEPTH - 10, 10) == []
+
+    def test_equals_without_number_follow_each_other(self, open_again: Opener) -> None:
+        with open_again() as index:
+            index.upsert(Document(id=f"{i}", title="thing") for i in range(MAX_DEPTH + 500))
+
+            offsets = range(0, MAX_DEPTH, 50)
+            pages = [index.search("thing", SearchOptions(50, offset)) for offset in offsets]
+
+        assert len({result.id for page in pages for result in page.results}) == MAX_DEPTH
+        assert {page.total for page in pages} == {MAX_DEPTH + 500}
+
+    def test_total_whatever_is_shown(self, index: SearchIndex) -> None:
+        index.upsert(Document(id=f"{i}", title="thing" if i % 2 else "other") for i in range(300))
+
+        totals = [index.search("thing", SearchOptions(limit)).total for limit in (-1, 0, 1, 100)]
+        assert totals == [150] * 4
+        assert index.search("nothing like it").total == 0
+
+
+class TestReplace:
+    def test_these_are_all_there_are(self, index: SearchIndex) -> None:
+        index.upsert([REYKJAVIK, LODZ])
+
+        assert index.replace([LODZ, OHARE, Document(id="us", title="Midway")]) == 3
+
+        assert index.count() == 2
+        assert index.get("is") is None
+        assert index.get("us") == Document(id="us", title="Midway")
+        assert set(titles(index, "reykjavik lodz ohare midway")) == {"Midway", "Łódź"}
+        assert index.sounding_like(heard_keys(pronounce("reykjavik")), 10) == []
+
+    def test_others_see_it_and_it_stays(self, index: SearchIndex, open_again: Opener) -> None:
+        index.upsert([REYKJAVIK])
+        with open_again() as other:
+            assert titles(other, "reykjavik") == ["Reykjavík"]
+            index.replace([LODZ])
+            assert (titles(other, "reykjavik"), titles(other, "lodz")) == ([], ["Łódź"])
+            other.replace([OHARE])
+            assert (index.count(), titles(index, "ohare")) == (1, [OHARE.title])
+            index.upsert([REYKJAVIK])
+            assert other.count() == 2
+        index.close()
+        with open_again() as again:
+            assert again.count() == 2
+
+    def test_with_nothing(self, index: SearchIndex) -> None:
+        index.upsert([REYKJAVIK])
+
+        assert index.replace([]) == 0
+        assert (index.count(), titles(index, "reykjavik")) == (0, [])
+        assert index.replace([]) == 0
+        assert index.upsert([LODZ]) == 1
+        assert titles(index, "lodz") == ["Łódź"]
+
+    def test_all_or_nothing(self, index: SearchIndex) -> None:
+        def failing() -> Iterator[Document]:
+            yield LODZ
+            raise InvalidDocument("bad", 2)
+
+        index.upsert([REYKJAVIK])
+        with pytest.raises(InvalidDocument):
+            index.replace(failing())
+
+        assert (index.count(), index.get("is")) == (1, REYKJAVIK)
+        assert index.replace([LODZ]) == 1
+
+    def test_the_old_are_found_meanwhile(self, index: SearchIndex) -> None:
+        index.upsert([REYKJAVIK])
+        seen = []
+
+        def watched() -> Iterator[Document]:
+            for i in range(1000):
+                yield Document(id=f"{i}", title="Thing")
+                if i % 500 == 499:
+                    seen.append((index.count(), titles(index, "reykjavik"), titles(index, "thing")))
+
+        index.replace(watched())
+
+        assert seen == [(1, ["Reykjavík"], [])] * 2
+        assert (index.count(), titles(index, "reykjavik")) == (1000, [])
+
+    def test_no_search_fails_meanwhile(self, index: SearchIndex) -> None:
+        """Each finds one whole catalogue or another."""
+        index.upsert(Document(id=f"{i}", title="thing") for i in range(10))
+        done = threading.Event()
+
+        def search() -> set[tuple[int, int]]:
+            seen = set()
+            while not done.is_set():
+                found = index.search("thing", SearchOptions(100))
+                seen.add((len(found.results), found.total))
+            return seen
+
+        with ThreadPoolExecutor(3) as pool:
+            searches = [pool.submit(search) for _ in range(3)]
+            for size in (20, 30, 40):
+                index.replace(Document(id=f"{i}", title="thing") for i in range(size))
+                index.upsert([REYKJAVIK])
+            done.set()
+            seen = {pair for search_ in searches for pair in search_.result()}
+
+        assert seen <= {(size, size) for size in (10, 20, 30, 40)}
+        assert index.count() == 41
+
+    def test_gives_it_another_schema(self, index: SearchIndex, open_again: Opener) -> None:
+        index.upsert([REYKJAVIK])
+        with open_again() as other:
+            assert index.replace(GOODS, SHOP) == 5
+
+            for one in (index, other):
+                assert one.schema == SHOP
+                assert one.search("", SearchOptions(filters=parse_filters(["country:is"], one.schema))).total == 1
+        with open_again(SHOP) as again:
+            again.replace(GOODS[:2])
+            assert again.schema == index.schema == SHOP
+
+
+class TestSchema:
+    def test_stays_with_the_index(self, open_again: Opener) -> None:
+        schema = Schema({"maker": Field("value", 2.0, True)}, {"title": 3.0}, (("TV", "television"),))
+        with open_again(schema) as index:
+            assert index.schema == schema
+        with open_again() as again:
+            assert again.schema == schema
+
+    def test_without_one_there_are_no_fields(self, index: SearchIndex) -> None:
+        assert index.schema == Schema()
+
+    def test_boosts_and_synonyms_may_change(self, open_again: Opener) -> None:
+        changed = Schema({"maker": Field(boost=9.0)}, {"body": 0.5}, (("lamp", "light"),))
+        with open_again(Schema({"maker": Field(boost=1.0)})) as index:
+            index.upsert([Document(id="a", title="x", fields={"maker": "Lamp"}), Document(id="b", title="Lamp")])
+            assert [result.id for result in index.search("lamp").results] == ["b", "a"]
+            assert titles(index, "light") == []
+
+        with open_again(changed) as index:
+            assert index.schema == changed
+            assert [result.id for result in index.search("light").results] == ["a", "b"]
+        with open_again() as again:
+            assert again.schema == changed
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            Schema(),
+            Schema({"maker": Field(boost=1.0)}),
+            Schema({"maker": Field("range", boost=1.0)}),
+            Schema({"maker": Field("value", boost=1.0), "shop": Field("value")}),
+            Schema({"maker": Field("value", boost=1.0, sound=True)}),
+        ],
+    )
+    def test_of_another_layout_says_how_to_mend_it(self, open_again: Opener, other: Schema) -> None:
+        schema = Schema({"maker": Field("value", boost=1.0), "note": Field()})
+        open_again(schema).close()
+
+        with pytest.raises(IndexUnavailable, match="sayseek-server index FILE --replace"):
+            open_again(other)
+
+        with open_again() as index:
+            assert index.schema == schema
+            index.replace([LODZ], other)
+        with open_again(other) as index:
+            assert index.count() == 1
+
 
 class TestPopularity:
     def test_breaks_ties(self, index: SearchIndex) -> None:
@@ -371,7 +830,7 @@ class TestOpening:
             with pytest.raises(IndexUnavailable, match="closed"):
                 use()
 
-    def test_several_at_once_share_one_new_index(self, open_again: Callable[[], SearchIndex]) -> None:
+    def test_several_at_once_share_one_new_index(self, open_again: Opener) -> None:
         together = threading.Barrier(6)
 
         def first_use(i: int) -> None:
