@@ -21,7 +21,8 @@ import soundfile
 import typer
 
 from benchmarks.report import percentile, table
-from server.scoring import Span, endpointing
+from server.heard import Span
+from server.scoring import endpointing
 from vad.endpointer import EndpointerOptions, Event, SpeechPaused, UtteranceEnded
 from vad.frames import FRAME_SECONDS, SAMPLE_RATE
 from vad.utterances import Samples, UtteranceStream

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from asr.stable import begins_with
 from benchmarks.endpointing import Found
-from server.scoring import Span
+from server.heard import Span
 from vad.frames import SAMPLE_RATE
 from vad.utterances import Samples
 

@@ -2,7 +2,8 @@
 
 A manifest is JSONL beside its audio. What a row says decides what is measured: `text` the word error rate,
 `slots` (name → value that must be heard) their recall and acceptance, `query_doc` (the id that must be found)
-search success, typed and spoken, and `utterances` ({start, end} in seconds) endpointing. `noise` groups rows.
+search success, typed and spoken, and what spoken queries lose it by, and `utterances` ({start, end} in seconds)
+endpointing. `noise`, `background`, `speaker` and `hard` (true or false) make slices that are measured on their own.
 """
 
 import json
@@ -11,27 +12,33 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from asr.audio import AudioLimits, decode_audio
 from asr.compute import shares_here
 from asr.errors import AsrError
 from asr.transcriber import Transcriber
+from search.candidates import Candidate, find_candidates
 from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.result import SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
+from server.heard import Heard, Span
 from server.meaning import to_be_searched
+from server.report import print_tables
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
-from server.scoring import Figures, Heard, Span, figures, is_number, row_problem
+from server.scoring import figures, is_number, row_problem
 from server.services import load_replicas
 from server.settings import Settings
+from server.success import FIRST, NEAREST
 from vad.utterances import UtteranceCutter, pcm16
+
+LOOKED_AT = SearchOptions(FIRST)
 
 
 class EvaluationError(Exception):
@@ -73,7 +80,7 @@ def run_evaluation(
     if as_json:
         out.print_json(json.dumps(report))
     else:
-        _print(report, out)
+        print_tables(report, out)
 
 
 def _catalogue(given: Path | None, manifest: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
@@ -163,25 +170,39 @@ def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber, index:
         transcript, score = transcriber.hear(data, options)
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
-    found = []
-    if index and transcript.text:
+    heard = Heard(row, transcript.text)
+    if index:
         proposal = propose(transcript, index)
         told = score(proposal.texts).result() if score else []
-        found = _titles(find(proposal, index, SearchOptions(5), dict(zip(proposal.texts, told, strict=False))))
-    return Heard(row, transcript.text, time.perf_counter() - started, found)
+        heard.found = _titles(find(proposal, index, LOOKED_AT, dict(zip(proposal.texts, told, strict=False))))
+    heard.seconds = time.perf_counter() - started
+    if index:
+        _trace(heard, [transcript.text, *(other.text for other in transcript.alternatives)], proposal, index)
+    return heard
 
 
 def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchIndex | None) -> Heard:
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
-    found = _titles(find(Proposal(text), index, SearchOptions(5))) if index else []
-    return Heard(row, text, seconds + time.perf_counter() - started, found)
+    found = _titles(find(Proposal(text), index, LOOKED_AT)) if index else []
+    heard = Heard(row, text, seconds + time.perf_counter() - started, found)
+    if index:
+        _trace(heard, [text], Proposal(text), index)
+    return heard
+
+
+def _trace(heard: Heard, readings: Sequence[str], proposal: Proposal, index: SearchIndex) -> None:
+    """Tell what would have been found otherwise, and how far the search came: see `server.success`."""
+    by_text = [_titles(find(Proposal(text), index, LOOKED_AT)) for text in readings]
+    heard.found_plain = by_text[0]
+    heard.considered = {*by_text[0], *_titles_called(proposal.candidates, index)}
+    heard.in_reach = {*chain(*by_text), *_titles_called(find_candidates(readings, index, NEAREST), index)}
 
 
 def _search_typed(heard: Sequence[Heard], index: SearchIndex) -> None:
     """Search for what was said, and tell what must be found."""
     for h in heard:
-        h.found_typed = _titles(find(Proposal(h.row.get("text") or ""), index, SearchOptions(5)))
+        h.found_typed = _titles(find(Proposal(h.row.get("text") or ""), index, LOOKED_AT))
         if wanted := h.row.get("query_doc"):
             document = index.get(wanted)
             h.row = {**h.row, "title": document.title if document else None}
@@ -189,6 +210,12 @@ def _search_typed(heard: Sequence[Heard], index: SearchIndex) -> None:
 
 def _titles(found: VoiceResults) -> list[str]:
     return [result.title for result in found.found.results]
+
+
+def _titles_called(candidates: Sequence[Candidate], index: SearchIndex) -> set[str]:
+    """The titles of the documents that have one of these names."""
+    documents = (index.get(document_id) for candidate in candidates for document_id in candidate.document_ids)
+    return {document.title for document in documents if document}
 
 
 def _segments(path: Path) -> list[Span]:
@@ -225,19 +252,3 @@ def _write_predictions(path: Path, heard: Sequence[Heard]) -> None:
                 {"segments": h.segments} if "utterances" in h.row else {"text": h.text, "seconds": round(h.seconds, 4)}
             )
             file.write(json.dumps({"audio": h.row["audio"], **said}, ensure_ascii=False) + "\n")
-
-
-def _print(report: Mapping[str, Mapping[str, Figures]], out: Console) -> None:
-    for name, groups in report.items():
-        columns = list(next(iter(groups.values())))
-        table = Table(name, *columns, box=None, header_style="bold", pad_edge=False)
-        for group, measured in groups.items():
-            table.add_row(group, *(_shown(measured[column], column) for column in columns))
-        out.print(table)
-        out.print()
-
-
-def _shown(value: float, column: str) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return f"{value:.1f}" if column.startswith(("p5", "p9", "times")) else f"{100 * value:.1f} %"

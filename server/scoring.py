@@ -1,22 +1,23 @@
 """Scores: what was heard, found and cut against what is known of the recordings.
 
 Each kind of knowledge in a row has its measure: `text` the word error rate, `slots` (name → value that must be heard)
-their recall and acceptance, `query_doc` (whose title must be found) search success, `utterances` endpointing.
+their recall and acceptance, `query_doc` (whose title must be found) search success and losses, `utterances`
+endpointing. `noise`, `background`, `speaker` and `hard` slice them.
 """
 
 import math
 import re
 import statistics
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
-Figures = dict[str, float | int]
-Span = tuple[float, float]
+from server.heard import Figures, Heard, Span
+from server.slices import NOISE, slices
+from server.success import losses, success
 
 COVERED = 0.5  # share of an utterance that one segment must cover to have detected it
 TOUCHED = 0.05  # seconds that a segment must share with an utterance to be a right one
@@ -24,16 +25,13 @@ TOUCHED = 0.05  # seconds that a segment must share with an utterance to be a ri
 normalise = EnglishTextNormalizer()
 
 
-@dataclass
-class Heard:
-    """A row of the manifest and what became of it; `found` are titles, the best first, and `seconds` the time."""
+@dataclass(frozen=True)
+class Measure:
+    """What is measured of the rows that it applies to, and by which of their keys they are sliced."""
 
-    row: Mapping[str, Any]
-    text: str = ""
-    seconds: float = 0.0
-    found: list[str] = field(default_factory=list)
-    found_typed: list[str] = field(default_factory=list)
-    segments: list[Span] = field(default_factory=list)
+    applies: Callable[[Heard], bool]
+    of: Callable[[Sequence[Heard]], Figures]
+    keys: Sequence[str] = NOISE
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -54,8 +52,10 @@ def row_problem(row: Mapping[str, Any]) -> str:
         return '\'utterances\' must be a list of {"start": seconds, "end": seconds}, and not empty'
     if not is_number(row.get("duration", 0.0)):
         return "'duration' must be a number of seconds"
-    if not all(isinstance(row.get(key), str | None) for key in ("noise", "background")):
-        return "'noise' and 'background' must be text or null"
+    if not all(isinstance(row.get(key), str | None) for key in (*NOISE, "speaker")):
+        return "'noise', 'background' and 'speaker' must be text or null"
+    if not isinstance(row.get("hard"), bool | None):
+        return "'hard' must be true, false or null"
     return ""
 
 
@@ -71,33 +71,23 @@ def _is_span(value: object) -> bool:
 
 
 def figures(heard: Sequence[Heard]) -> dict[str, dict[str, Figures]]:
-    """What was measured: kind → group of rows → figures. Rates are shares from 0 to 1."""
-    measures: dict[str, tuple[Callable[[Heard], bool], Callable[[Sequence[Heard]], Figures]]] = {
-        "word error rate": (
-            lambda h: h.row.get("text") is not None and not h.row.get("utterances"),
-            _word_errors,
+    """What was measured: kind → slice of the rows → figures. Rates are shares from 0 to 1."""
+    searched = (*NOISE, "speaker", "hard")
+    measures = {
+        "word error rate": Measure(
+            lambda h: h.row.get("text") is not None and not h.row.get("utterances"), _word_errors, (*NOISE, "speaker")
         ),
-        "slots": (lambda h: bool(h.row.get("slots")), _slots),
-        "search": (lambda h: bool(h.row.get("query_doc")), _search),
-        "endpointing": (lambda h: "utterances" in h.row, _endpointing),
-        "latency, ms": (lambda h: h.seconds > 0, _latency),
+        "slots": Measure(lambda h: bool(h.row.get("slots")), _slots),
+        "search": Measure(lambda h: bool(h.row.get("query_doc")), success, searched),
+        "search loss": Measure(lambda h: bool(h.row.get("query_doc")), losses, searched),
+        "endpointing": Measure(lambda h: "utterances" in h.row, _endpointing),
+        "latency, ms": Measure(lambda h: h.seconds > 0, _latency),
     }
     report: dict[str, dict[str, Figures]] = {}
-    for name, (applies, measure) in measures.items():
-        if rows := [h for h in heard if applies(h)]:
-            report[name] = {group: measure(members) for group, members in _groups(rows).items()}
+    for name, measure in measures.items():
+        if rows := [h for h in heard if measure.applies(h)]:
+            report[name] = {part: measure.of(members) for part, members in slices(rows, measure.keys).items()}
     return report
-
-
-def _groups(heard: Iterable[Heard]) -> dict[str, list[Heard]]:
-    """All rows, then those of each kind of noise, where the manifest tells them apart."""
-    groups: dict[str, list[Heard]] = defaultdict(list)
-    for h in heard:
-        groups["all"].append(h)
-        for key in ("noise", "background"):
-            if key in h.row:
-                groups[h.row[key] or "clean"].append(h)
-    return groups if len(groups) > 2 else {"all": groups["all"]}
 
 
 def _words(text: str) -> str:
@@ -137,19 +127,6 @@ def _slots(heard: Sequence[Heard]) -> Figures:
         "clips": len(hits),
         "slot_recall": sum(values) / len(values),
         "acceptance": sum(all(row) for row in hits) / len(hits),
-    }
-
-
-def _search(heard: Sequence[Heard]) -> Figures:
-    def success(titles: Sequence[Sequence[str]]) -> float:
-        return sum(h.row["title"] in found for h, found in zip(heard, titles, strict=True)) / len(heard)
-
-    return {
-        "queries": len(heard),
-        "typed@1": success([h.found_typed[:1] for h in heard]),
-        "typed@5": success([h.found_typed for h in heard]),
-        "spoken@1": success([h.found[:1] for h in heard]),
-        "spoken@5": success([h.found for h in heard]),
     }
 
 

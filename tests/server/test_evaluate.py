@@ -1,6 +1,7 @@
 """`sayseek-server evaluate` counts what it says it counts."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from server.cli import app
-from server.scoring import Heard, figures
+from server.heard import Heard
+from server.scoring import figures
 
 
 def evaluate(*arguments: object) -> dict:
@@ -58,26 +60,67 @@ def test_slots_are_heard_whole_and_all_of_them_accept_a_clip() -> None:
     }
 
 
-def test_search_success_and_groups_of_noise() -> None:
-    def heard(noise: str | None, spoken: list[str], typed: list[str]) -> Heard:
-        row = {"audio": "a", "query_doc": "1", "title": "Oslo", "noise": noise}
-        return Heard(row, found=spoken, found_typed=typed)
+def heard(spoken: str, typed: str = "Oslo", *, considered: str = "", in_reach: str = "", **row: object) -> Heard:
+    """A query for Oslo; titles are given with blanks between them."""
+    found, found_typed, considered, in_reach = (titles.split() for titles in (spoken, typed, considered, in_reach))
+    row = {"audio": "a", "query_doc": "1", "title": "Oslo", **row}
+    return Heard(row, found=found, found_typed=found_typed, considered=set(considered), in_reach=set(in_reach))
 
-    rows = [
-        heard(None, ["Oslo"], ["Oslo"]),
-        heard("kitchen", ["Osaka", "Oslo"], ["Oslo"]),
-        heard("kitchen", [], ["Osaka", "Oslo"]),
-    ]
-    search = figures(rows)["search"]
-    assert search["all"] == {
+
+def test_search_success() -> None:
+    eleven = [heard("Oslo"), heard("Osaka Oslo"), heard("1 2 3 4 5 6 7 8 9 10 Oslo", "Osaka Oslo")]
+    assert figures(eleven)["search"]["all"] == {
         "queries": 3,
         "typed@1": pytest.approx(2 / 3),
         "typed@5": 1,
+        "typed_mrr@10": pytest.approx(2.5 / 3),
+        "plain@1": 0,
+        "plain@5": 0,
+        "plain_mrr@10": 0,
         "spoken@1": pytest.approx(1 / 3),
         "spoken@5": pytest.approx(2 / 3),
+        "spoken_mrr@10": pytest.approx(1.5 / 3),
     }
-    assert search["kitchen"]["spoken@1"] == 0
-    assert search["clean"]["spoken@1"] == 1
+
+
+def test_what_spoken_queries_are_lost_by_adds_up() -> None:
+    rows = [
+        heard("Oslo", in_reach="Oslo"),
+        heard("Osaka", considered="Osaka", in_reach="Osaka"),
+        heard("Osaka", considered="Osaka", in_reach="Osaka Oslo"),
+        heard("Osaka Oslo", considered="Osaka Oslo", in_reach="Osaka"),
+        heard("", considered="Oslo", in_reach="Oslo"),
+        heard("Osaka", "Osaka", in_reach="Oslo"),
+        heard("Oslo", "Osaka"),
+        heard("Osaka"),
+    ]
+    report = figures(rows)
+    lost = report["search loss"]["all"]
+    counts = {"queries": 8, "lost": 5, "recognition": 2, "candidates": 1, "ranking": 2, "gained": 1}
+    assert lost == counts | {f"{cause}_share": count / 8 for cause, count in counts.items() if cause != "queries"}
+    search = report["search"]["all"]
+    assert lost["lost_share"] - lost["gained_share"] == pytest.approx(search["typed@1"] - search["spoken@1"])
+
+
+def test_slices_are_what_the_manifest_tells_rows_apart_by() -> None:
+    rows = [
+        heard("Oslo", noise=None, speaker="ann", hard=True, text="oslo"),
+        heard("Osaka", noise="kitchen", speaker="bob", hard=False, text="oslo"),
+        heard("Oslo", noise="kitchen", speaker=None, text="oslo"),
+    ]
+    report = figures(rows)
+    assert {name: measured["spoken@1"] for name, measured in report["search"].items()} == {
+        "all": pytest.approx(2 / 3),
+        "clean": 1,
+        "noise kitchen": 0.5,
+        "speaker ann": 1,
+        "speaker bob": 0,
+        "hard": 1,
+        "not hard": 0,
+    }
+    assert report["search loss"].keys() == report["search"].keys()
+    assert list(report["word error rate"]) == ["all", "clean", "noise kitchen", "speaker ann", "speaker bob"]
+    assert list(figures(rows[:1])["search"]) == ["all"]
 
 
 def test_endpointing() -> None:
@@ -109,11 +152,51 @@ def test_recordings_are_heard_and_searched(sample_files: list[Path], tmp_path: P
     predictions = tmp_path / "heard.jsonl"
     report = evaluate(manifest, "--model", "tiny.en", "--predictions", predictions)
     assert report["word error rate"]["all"]["wer"] == 0
-    assert report["search"]["all"]["spoken@1"] == 1
+    assert report["search"]["all"]["spoken@1"] == report["search"]["all"]["plain_mrr@10"] == 1
     assert report["latency, ms"]["all"]["p50"] > 0
     heard = json.loads(predictions.read_text())
     assert "Copenhagen" in heard["text"]
     assert evaluate(manifest, "--others", predictions)["word error rate"] == report["word error rate"]
+
+
+def test_losses_are_found_where_they_happen(sample_files: list[Path], tmp_path: Path) -> None:
+    """One recording, in which Copenhagen is heard well, and queries that it does not or does answer."""
+    file = next(file for file in sample_files if "copenhagen" in file.name)
+    shutil.copy(file, tmp_path)
+    asked = {
+        "right": ("what's the weather like in copenhagen", "Copenhagen"),
+        "not heard": ("hotels in reykjavik", "Reykjavik"),
+        "not asked about": ("the weather in kubenhavgon", "Kubenhavgon"),
+        "second": ("what's the weather channel", "Weather channel"),
+        "not typed": ("what was it", "Copenhagen"),
+    }
+    rows = [
+        {"audio": file.name, "text": text, "query_doc": title, "speaker": speaker}
+        for speaker, (text, title) in asked.items()
+    ]
+    titles = sorted({title for _, title in asked.values()})
+    write_jsonl(tmp_path / "catalogue.jsonl", *({"id": title, "title": title} for title in titles))
+    lost = evaluate(write_jsonl(tmp_path / "manifest.jsonl", *rows), "--model", "tiny.en")["search loss"]
+    causes = ("recognition", "candidates", "ranking", "gained")
+    assert [[cause for cause in causes if lost[f"speaker {speaker}"][cause]] for speaker in asked] == [
+        [],
+        ["recognition"],
+        ["candidates"],
+        ["ranking"],
+        ["gained"],
+    ]
+
+
+def test_a_narrow_terminal_shows_every_figure_and_slice(tmp_path: Path, sample_files: list[Path]) -> None:
+    shutil.copy(sample_files[0], tmp_path / "a.flac")
+    rows = [{"audio": "a.flac", "text": "oslo", "query_doc": "o", "speaker": name} for name in ("ann", "bob")]
+    manifest = write_jsonl(tmp_path / "manifest.jsonl", *rows)
+    write_jsonl(tmp_path / "catalogue.jsonl", {"id": "o", "title": "Oslo"})
+    others = write_jsonl(tmp_path / "heard.jsonl", {"audio": "a.flac", "text": "osaka"})
+    arguments = ["evaluate", str(manifest), "--others", str(others)]
+    output = CliRunner().invoke(app, arguments, env={"COLUMNS": "80"}).output
+    assert re.search(r"^speaker bob +1 100\.0 100\.0 1\.000 +0\.0 +0\.0 0\.000 +0\.0 +0\.0 +0\.000 *$", output, re.M)
+    assert re.search(r"^speaker bob +1 1 100\.0% +1 100\.0% +0 +0\.0% 0 +0\.0% 0 +0\.0% *$", output, re.M)
 
 
 def test_utterances_are_cut(sample_files: list[Path], tmp_path: Path) -> None:
@@ -167,6 +250,8 @@ GOOD = {"audio": "a.flac", "text": "x"}
         ({"audio": "a.flac", "query_doc": "c"}, "'query_doc'"),
         (GOOD | {"duration": "3 s"}, "'duration'"),
         (GOOD | {"noise": 5}, "'noise'"),
+        (GOOD | {"speaker": 5}, "'speaker'"),
+        (GOOD | {"hard": "yes"}, "'hard'"),
         (GOOD | {"utterances": "x"}, "'utterances'"),
         (GOOD | {"utterances": []}, "'utterances'"),
         (GOOD | {"utterances": None}, "'utterances'"),
