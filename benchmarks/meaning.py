@@ -24,13 +24,16 @@ from search.candidates import find_candidates
 from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.meant import ACOUSTIC, PER_TOKEN, worth_asking
+from search.result import SearchOptions
 from search.voice_query import PROPOSED, Proposal, find
 from server.meaning import READINGS_BESIDE, to_be_searched
 from server.services import load_replicas
 from server.settings import Settings
+from server.success import FIRST
 
 AMONG = (0, 1, 2, 4, 8, 12, 24, 48, 96)
 WEIGHTS = (0, 0.02, 0.05, 0.1, 0.17, 0.25, 0.4, 0.7, 1)
+LOOKED_AT = SearchOptions(FIRST)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def _ask(row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: 
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
     candidates = find_candidates([heard.text, *(other.text for other in heard.alternatives)], index, max(AMONG))
     least = min(heard.word_confidences, default=1.0)
-    is_open = worth_asking(heard.text, heard.confidence, least, candidates)
+    is_open = worth_asking(heard.text, least, candidates)
     proposal = Proposal(heard.text, least, candidates if is_open else ())
     told = score(proposal.texts).result() if score else []
     wanted = index.get(row["query_doc"])
@@ -83,7 +86,8 @@ def _report(asked: Sequence[Asked], index: SearchIndex) -> str:
         _marked(weight, ACOUSTIC): lambda one, weight=weight: _weighed(_with_names(one, PROPOSED), weight / ACOUSTIC)
         for weight in WEIGHTS
     }
-    by_weight["acoustic alone"] = lambda one: _likeliest(_with_names(one, PROPOSED))
+    by_weight["sound alone, by its own rule"] = lambda one: replace(_with_names(one, PROPOSED), likelihoods={})
+    by_weight["likeliest sentence alone"] = lambda one: _likeliest(_with_names(one, PROPOSED))
     return f"{table(['names', *heading], lines(by_count))}\n\n{table(['acoustic weight', *heading], lines(by_weight))}"
 
 
@@ -117,7 +121,10 @@ def _likeliest(asked: Asked) -> Asked:
 
 
 def _success(asked: Sequence[Asked], index: SearchIndex) -> str:
-    found = [[result.title for result in find(one.proposal, index, 5, one.likelihoods).results] for one in asked]
+    found = [
+        [result.title for result in find(one.proposal, index, LOOKED_AT, one.likelihoods).found.results]
+        for one in asked
+    ]
     first, among = (
         sum(one.title in titles[:at] for one, titles in zip(asked, found, strict=True)) / len(asked) for at in (1, 5)
     )
