@@ -4,6 +4,7 @@
 damaged uploads at a server, `endpointing` looks for the utterances in a manifest's recordings, `streaming` listens to
 them live, alone and in a crowd (`streams` is its client, `soak` its hostile one). `latency` and `throughput` compare
 with faster-whisper, `breakdown` says where the time goes, `device` how fast the engine is on a GPU, `peer` transcribes
-a manifest with faster-whisper, to be scored by `sayseek-server evaluate`, and `candidates` looks for the names that
-were said among those that sound like what was heard.
+a manifest with faster-whisper, to be scored by `sayseek-server evaluate`, `candidates` looks for the names that were
+said among those that sound like what was heard, and `meaning` finds out how many of these to ask the acoustic model
+about, and what its word should count.
 """
