@@ -74,7 +74,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory, sample_index: Path) -
         if not folder:
             folder = tmp_path_factory.mktemp("server")
             if "sample_catalogue" not in settings:
-                shutil.copytree(sample_index, folder / "sayseek-data/index")
+                shutil.copytree(sample_index, folder / "sayseek-data/index", symlinks=True)
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
         flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
