@@ -161,7 +161,9 @@ class TextDecoder(nn.Module):
     def __init__(self, dims: ModelDimensions) -> None:
         super().__init__()
         self.dims = dims
-        self.token_embedding = nn.Embedding(dims.n_vocab, dims.n_text_state)
+        # Given a weight it draws no random numbers: on no device PyTorch imports its compiler for that, for a second.
+        weight = torch.empty(dims.n_vocab, dims.n_text_state)
+        self.token_embedding = nn.Embedding(dims.n_vocab, dims.n_text_state, _weight=weight)
         self.positional_embedding = nn.Parameter(torch.empty(dims.n_text_ctx, dims.n_text_state))
         self.blocks = nn.ModuleList(DecoderBlock(dims.n_text_state, dims.n_text_head) for _ in range(dims.n_text_layer))
         self.ln = nn.LayerNorm(dims.n_text_state)

@@ -1,4 +1,4 @@
-"""What every room's tests share: the recordings in samples/ and the real models, loaded once."""
+"""What every room's tests share: the recordings in samples/, the real models and the sample catalogue, made once."""
 
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import soundfile
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint, load_checkpoint
+from search import cities
+from search.index import open_index
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -35,3 +37,12 @@ def tiny_en() -> Checkpoint:
 @pytest.fixture(scope="session")
 def base() -> Checkpoint:
     return load_checkpoint("base")
+
+
+@pytest.fixture(scope="session")
+def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the index of the sample catalogue: to be read, or copied by who writes."""
+    folder = tmp_path_factory.mktemp("sample") / "index"
+    with open_index(f"tantivy:{folder}") as index:
+        index.upsert(cities.documents())
+    return folder

@@ -19,11 +19,6 @@ WAIT = 60.0  # seconds after which a test has failed
 N_MELS = 80
 
 
-@pytest.fixture(scope="module", params=["base"])
-def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
-    return request.getfixturevalue(request.param)
-
-
 @pytest.fixture(scope="module")
 def encoder(tiny_en: Checkpoint) -> Encoder:
     return Encoder(tiny_en.model.encoder)
@@ -38,6 +33,11 @@ def heard(checkpoint: Checkpoint, clips: list[Samples], *, whole_windows: bool =
     with Engine(checkpoint, whole_windows=whole_windows) as engine:
         futures = [engine.submit([clip], DecodingOptions("en")) for clip in clips]
         return [future.result(WAIT).windows[0] for future in futures]
+
+
+@pytest.fixture(scope="module")
+def as_recorded(base: Checkpoint, clips: list[Samples]) -> list[DecodedWindow]:
+    return heard(base, clips)
 
 
 @torch.inference_mode()
@@ -87,18 +87,22 @@ def test_a_weight_counts_a_kept_frame_as_often_as_it_says(encoder: Encoder, spee
     torch.testing.assert_close(weighted, block(x, (*repeated, torch.zeros(1500))), atol=1e-4, rtol=0)
 
 
-def test_a_clips_own_frames_say_what_its_whole_window_says(checkpoint: Checkpoint, clips: list[Samples]) -> None:
-    own, whole = heard(checkpoint, clips), heard(checkpoint, clips, whole_windows=True)
-    assert [window.best.text for window in own] == [window.best.text for window in whole]
-    for ours, theirs in zip(own, whole, strict=True):
+def test_a_clips_own_frames_say_what_its_whole_window_says(
+    base: Checkpoint, clips: list[Samples], as_recorded: list[DecodedWindow]
+) -> None:
+    whole = heard(base, clips, whole_windows=True)
+    assert [window.best.text for window in as_recorded] == [window.best.text for window in whole]
+    for ours, theirs in zip(as_recorded, whole, strict=True):
         assert ours.best.confidence == pytest.approx(theirs.best.confidence, abs=0.05)
         assert ours.no_speech_probability < MAX_NO_SPEECH_PROBABILITY
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_clips_together_are_encoded_as_each_alone(checkpoint: Checkpoint, clips: list[Samples], whole: bool) -> None:
+@pytest.mark.parametrize(("name", "whole"), [("base", False), ("tiny_en", True)])
+def test_clips_together_are_encoded_as_each_alone(
+    name: str, whole: bool, clips: list[Samples], request: pytest.FixtureRequest
+) -> None:
     """In float32 bit for bit where one was tried; other machines may add up in another order."""
-    encoder = Encoder(checkpoint.model.encoder, frames_at_once=GPU_FRAMES)
+    encoder = Encoder(request.getfixturevalue(name).model.encoder, frames_at_once=GPU_FRAMES)
     encode = encoder.encode_whole if whole else encoder.encode
     mels = [log_mel_spectrogram(clip, N_MELS) for clip in clips]
     alike = [mel for mel in mels if whole or encoder.frames(mel.shape[1]) == 192]
@@ -117,9 +121,11 @@ def test_a_clips_length_alone_decides_as_how_many_frames_it_is_encoded(encoder: 
     }
 
 
-def test_the_same_clip_quieter_says_the_same(checkpoint: Checkpoint, clips: list[Samples]) -> None:
-    loud, quiet = heard(checkpoint, clips), heard(checkpoint, [clip / 4 for clip in clips])
-    assert [window.best.tokens for window in quiet] == [window.best.tokens for window in loud]
+def test_the_same_clip_quieter_says_the_same(
+    base: Checkpoint, clips: list[Samples], as_recorded: list[DecodedWindow]
+) -> None:
+    quiet = heard(base, [clip / 4 for clip in clips])
+    assert [window.best.tokens for window in quiet] == [window.best.tokens for window in as_recorded]
 
 
 def test_level_does_not_change_what_is_encoded(encoder: Encoder, speech: Samples) -> None:

@@ -1,7 +1,6 @@
 """Live listening against the real server: what is said comes back as words and results, however it is sent."""
 
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,14 +9,8 @@ import pytest
 
 from asr.stable import begins_with
 from server.live.protocol import Metadata, Results
-from tests.e2e.conftest import Server, StartServer
+from tests.e2e.conftest import Server
 from tests.e2e.listening import listening, recording, silence, spoken, text, titles
-
-
-@pytest.fixture(scope="module")
-def server(start_server: StartServer) -> Iterator[Server]:
-    with start_server(listener_timeout=20) as server:
-        yield server
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_what_is_wrong_is_told(
 
 
 def test_a_server_that_lets_nobody_in_is_told(start_server: StartServer, sample_files: list[Path]) -> None:
-    with start_server(model="tiny.en", max_listeners=0, api_key="right") as server:
+    with start_server(model="tiny.en", sample_catalogue="false", max_listeners=0, api_key="right") as server:
         arguments = ["listen", "--server", server.address, "--file", sample_files[0], "--api-key"]
         wrong, busy = sayseek(*arguments, "wrong"), sayseek(*arguments, "right")
     assert wrong.returncode == 1

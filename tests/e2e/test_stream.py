@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,6 @@ from tests.e2e.test_ask import city_of, folded
 BYTES_PER_SECOND = 32_000
 BLOCK = 640
 HANGOVER = 0.64  # as `ask` has it
-
-
-@pytest.fixture(scope="module")
-def server(start_server: StartServer) -> Iterator[Server]:
-    with start_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The sample catalogue: whoever asks for a well-known city, however they put it, gets that one first."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -126,9 +127,8 @@ PHRASES = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
-    with open_index(f"tantivy:{tmp_path_factory.mktemp('world')}") as index:
-        index.upsert(cities.documents())
+def world(sample_index: Path) -> Iterator[SearchIndex]:
+    with open_index(f"tantivy:{sample_index}") as index:
         yield index
 
 
