@@ -5,11 +5,11 @@ Read in the order the data flows: `audio` (bytes to samples), `audio_workers` (t
 `features` (samples to log-mel), `model` (the Whisper network), `checkpoints` and `weights/` (where its weights come
 from), `languages` (what Whisper knows), `encoding` (log-mel to encoded audio, no longer than the clip), `steps` (one
 step of the text decoder; `torch_steps` and `native/` carry it out on a CPU, `static_steps` with `slots` and
-`cuda_graphs` on a GPU), `tokenizer` and `decoding` (encoded audio to hypotheses, step by step), `scoring` (how likely
-given texts are for it), `scheduler` and `engine` (many clips at once, in the thread that owns the model), `replicas`
-(several engines as one), `threads` (how many, with how many cores), `compute` and `precision` (with which
-arithmetic), `invention` (was it really said), `transcriber` (all of it in one call), `transcript` (what comes out)
-and `stable` (what stays of a transcript that grows).
+`cuda_graphs` on a GPU), `tokenizer`, `bias` (phrases that are expected), `sequence`, `biased_search` and `decoding`
+(encoded audio to hypotheses, step by step), `scoring` (how likely given texts are for it), `scheduler` and `engine`
+(many clips at once, in the thread that owns the model), `replicas` (several engines as one), `threads` (how many, with
+how many cores), `compute` and `precision` (with which arithmetic), `invention` (was it really said), `transcriber` (all
+of it in one call), `transcript` (what comes out) and `stable` (what stays of a transcript that grows).
 """
 
 import os

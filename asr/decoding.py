@@ -9,16 +9,22 @@ model would choose; it says how likely they are, which counts as for any token.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from asr.bias import Earned, PhraseTrie
+from asr.biased_search import BEAM, BiasedSearch
 from asr.checkpoints import Checkpoint
-from asr.steps import Choice, Heard, Past, Row, Stepper, Suppression
+from asr.sequence import TokenSequence
+from asr.steps import Choice, Heard, Row, Stepper, Suppression
 from asr.tokenizer import Tokenizer
 
+# On 592 spoken clips, many in noise at 10 dB, the no-speech probability stays below, but for one that was read with
+# confidence; on 112 clips of noise it is above, and the reading unsure or one phrase on and on.
+MAX_NO_SPEECH_PROBABILITY = 0.45
 MIN_BRANCH_PROBABILITY = 0.05  # a second choice less likely than this is no alternative
 LONGEST_PROMPT = 4  # tokens
 BRANCH_SLACK = 8  # tokens that an alternative may be longer than the best reading
@@ -31,7 +37,10 @@ class DecodingOptions:
     `forced` are the tokens of whole words with which the transcript begins, and all alternatives. `stable` are words
     with which it has to begin, but for their case and punctuation: where it does not, the engine reads it again with
     them forced. Both are about the first window of a clip. `ending` asks how likely the text is to end where it does;
-    `keeps_audio` keeps what was encoded, for texts to be scored against it where it is a single window.
+    `keeps_audio` keeps what was encoded, to be asked about again where it is a single window.
+
+    `bias` has phrases that are expected. Of the readings with one of them `biased_readings` at most are given beside
+    the transcript; where that is 0, the best takes the transcript's place if its score is higher.
     """
 
     language: str | None = None
@@ -41,6 +50,13 @@ class DecodingOptions:
     stable: str = ""
     ending: bool = False
     keeps_audio: bool = False
+    bias: PhraseTrie | None = None
+    biased_readings: int = 0
+
+    @property
+    def sequences(self) -> int:
+        """How many texts may be in the making at once."""
+        return 1 + self.alternatives + (BEAM if self.bias else 0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,8 @@ class DecodedWindow:
 
     `no_speech_probability` is what the model gives its no-speech token where the transcript starts; `complete` says
     whether the model came to an end by itself, `ending` how likely it found that after the last word, with a full stop
-    or without (0 where nobody asked). `encode_seconds` and `decode_seconds` say where the time went.
+    or without (0 where nobody asked). `biased` are the readings with expected phrases that were asked for, the best
+    first. `encode_seconds` and `decode_seconds` say where the time went.
     """
 
     best: Reading
@@ -75,6 +92,7 @@ class DecodedWindow:
     no_speech_probability: float
     complete: bool = True
     ending: float = 0.0
+    biased: tuple[Reading, ...] = ()
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
 
@@ -97,29 +115,6 @@ class Rules:
         return self.max_tokens + LONGEST_PROMPT
 
 
-@dataclass(eq=False)
-class TokenSequence:
-    """A text in the making. `at_branch` is the log-probability of the second choice it began with, if it did."""
-
-    past: Past | None
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    finished: bool = False
-    at_branch: float = 0.0
-
-    def append(self, token: int, logprob: float, *, eot: int) -> None:
-        self.logprobs.append(logprob)
-        if token == eot:
-            self.finished = True
-        else:
-            self.tokens.append(token)
-
-    @property
-    def avg_logprob(self) -> float:
-        """Mean over the text tokens and the end of text, as the reference counts; so too where it never came."""
-        return sum(self.logprobs) / (len(self.tokens) + 1)
-
-
 class WindowDecoding:
     """One window between steps: `rows` says what is to be read next, `take` is told what may follow.
 
@@ -136,8 +131,9 @@ class WindowDecoding:
         self._prompt = rules.tokenizer.prompt(self._language) if self._language else [rules.tokenizer.sot]
         self._forced = options.forced[: rules.max_tokens - 1]  # as many as fit
         self._prompt_read = 0
-        self._greedy = TokenSequence(stepper.begin(audio))
+        self._greedy = TokenSequence(stepper.begin(audio), earned=Earned(options.bias) if options.bias else None)
         self._branches: list[TokenSequence] = []
+        self._biased: BiasedSearch | None = None
         self._ending = 0.0
 
     @property
@@ -155,27 +151,44 @@ class WindowDecoding:
         if self._prompt_read < len(self._prompt):
             self._take_prompt(choices)
         else:
-            for sequence, choice in zip(list(self._growing()), choices, strict=True):
+            chosen = list(zip(list(self._growing()), choices, strict=True))
+            departures = [
+                departure
+                for sequence, choice in chosen
+                for departure in self._departures(sequence, choice, choice.token, choice.logprob)
+            ]
+            for sequence, choice in chosen:
                 self._go_on(sequence, choice)
-        for sequence in (self._greedy, *self._branches):
+            if self._biased:
+                self._biased.keep(departures)
+        for sequence in self._sequences():
             if sequence.past and not self._grows(sequence):
                 self._release(sequence)
 
     def result(self) -> DecodedWindow:
         readings = [self._reading(branch) for branch in self._branches if branch.finished]
+        best, biased = self._greedy, self._biased.ended if self._biased else []
+        if biased and not self._options.biased_readings:
+            best = max(best, biased[0], key=lambda sequence: sequence.score)
         return DecodedWindow(
-            best=self._reading(self._greedy),
+            best=self._reading(best),
             alternatives=tuple(sorted(readings, key=lambda reading: -reading.avg_logprob)),
             language=self._language or self._options.languages[0],
             no_speech_probability=self._no_speech_probability,
             complete=self._greedy.finished,
             ending=self._ending,
+            biased=tuple(map(self._reading, biased[: self._options.biased_readings])),
         )
 
     def close(self) -> None:
         """Give back what the stepper holds for this window."""
-        for sequence in (self._greedy, *self._branches):
+        for sequence in self._sequences():
             self._release(sequence)
+
+    def _sequences(self) -> Iterator[TokenSequence]:
+        yield from (self._greedy, *self._branches)
+        if self._biased:
+            yield from self._biased.sequences
 
     def _prompt_rows(self) -> list[Row]:
         """The prompt and what is forced, in one go; or one token alone, where the language is to be heard first."""
@@ -185,6 +198,7 @@ class WindowDecoding:
             return [Row(past, self._prompt[0], 0, wants_logits=True)]
         tokens = [*self._prompt, *self._forced]
         following = [*tokens[1:], None]
+        earned = self._earned_by_forced()
         text_begins, last = len(self._prompt) - 1, len(tokens) - 1
         return [
             Row(
@@ -194,6 +208,7 @@ class WindowDecoding:
                 mask=None if position < text_begins else self._mask(position - text_begins),
                 wants_logits=position == 0 or (self._options.ending and text_begins < position == last),
                 expected=following[position],
+                favoured=None if position < text_begins or not earned else earned[position - text_begins].favoured,
             )
             for position in range(self._prompt_read, len(tokens))
         ]
@@ -217,9 +232,27 @@ class WindowDecoding:
                 return
         self._prompt_read = len(self._prompt)
         *before, last = choices[-1 - len(self._forced) :]
+        if self._options.bias and self._no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
+            self._biased = BiasedSearch(self._stepper, tokenizer, len(self._prompt))
+        else:
+            self._greedy.earned = None
+        departures: list[tuple[TokenSequence, TokenSequence]] = []
         for token, choice in zip(self._forced, before, strict=True):
-            self._greedy.append(token, choice.expected_logprob, eot=tokenizer.eot)
+            departures += self._departures(self._greedy, choice, token, choice.expected_logprob)
+            self._greedy.append(token, choice.expected_logprob, tokenizer)
+        departures += self._departures(self._greedy, last, last.token, last.logprob)
         self._go_on(self._greedy, last)
+        if self._biased:
+            self._biased.keep(departures)
+
+    def _earned_by_forced(self) -> list[Earned]:
+        """What the text has earned by expected phrases before each of the forced tokens, and after all of them."""
+        if not self._options.bias:
+            return []
+        earned = [Earned(self._options.bias)]
+        for token in self._forced:
+            earned.append(earned[-1].after(token, continues_word=token in self._rules.tokenizer.spelling))
+        return earned
 
     def _likeliest_language(self, sot_logits: Tensor) -> str:
         """The likeliest of the named languages by the logits (n_vocab,) that follow the start of transcript."""
@@ -228,7 +261,7 @@ class WindowDecoding:
         return languages[int(sot_logits[tokens].argmax())]
 
     def _growing(self) -> Iterator[TokenSequence]:
-        return filter(self._grows, (self._greedy, *self._branches))
+        return filter(self._grows, self._sequences())
 
     def _grows(self, sequence: TokenSequence) -> bool:
         longest = self._rules.max_tokens
@@ -243,19 +276,33 @@ class WindowDecoding:
         assert sequence.past is not None
         position = len(self._prompt) + len(sequence.tokens) - 1
         wants_logits = self._options.ending and sequence is self._greedy
-        return Row(sequence.past, sequence.tokens[-1], position, self._rules.suppression.later, wants_logits)
+        return Row(
+            sequence.past,
+            sequence.tokens[-1],
+            position,
+            self._rules.suppression.later,
+            wants_logits,
+            favoured=sequence.earned.favoured if sequence.earned else None,
+        )
 
     def _go_on(self, sequence: TokenSequence, choice: Choice) -> None:
         if sequence is self._greedy:
             self._branch(choice)
             self._note_ending(choice)
-        sequence.append(choice.token, choice.logprob, eot=self._rules.tokenizer.eot)
+        sequence.append(choice.token, choice.logprob, self._rules.tokenizer)
 
     def _note_ending(self, choice: Choice) -> None:
         """Where the text may end now: how likely that was found after its last word. A full stop is no word."""
         ends = self._rules.tokenizer.ends
         if choice.logits is not None and choice.token in ends and self._greedy.tokens[-1] not in ends:
             self._ending = float(choice.logits.softmax(dim=-1)[list(ends)].sum())
+
+    def _departures(
+        self, sequence: TokenSequence, choice: Choice, taken: int, logprob: float
+    ) -> Iterable[tuple[TokenSequence, TokenSequence]]:
+        if not self._biased or not sequence.earned:
+            return ()
+        return self._biased.departures(sequence, choice, taken, logprob)
 
     def _branch(self, choice: Choice) -> None:
         """Follow the second choice too, if the model hesitates here more than where others branched."""
@@ -270,7 +317,7 @@ class WindowDecoding:
             self._branches.remove(surest)
         greedy = self._greedy
         branch = TokenSequence(None, list(greedy.tokens), list(greedy.logprobs), at_branch=hesitation)
-        branch.append(choice.runner_up, hesitation, eot=self._rules.tokenizer.eot)
+        branch.append(choice.runner_up, hesitation, self._rules.tokenizer)
         if self._grows(branch):
             assert greedy.past is not None
             branch.past = self._stepper.fork(greedy.past, len(self._prompt) + len(greedy.tokens))

@@ -89,7 +89,7 @@ class HearingJob:
 
     @property
     def seats(self) -> int:
-        return 1 + self.options.alternatives
+        return self.options.sequences
 
     @property
     def kind(self) -> int | None:

@@ -2,11 +2,8 @@
 
 import zlib
 
-from asr.decoding import DecodedWindow
+from asr.decoding import MAX_NO_SPEECH_PROBABILITY, DecodedWindow
 
-# On 592 spoken clips, many in noise at 10 dB, the no-speech probability stays below, but for one that was read with
-# confidence; on 112 clips of noise it is above, and the reading unsure or one phrase on and on.
-MAX_NO_SPEECH_PROBABILITY = 0.45
 MIN_CONFIDENCE = 0.6
 MIN_PARTIAL_CONFIDENCE = 0.3
 # Whisper's own measure of a text that says one thing over and over (Radford et al. 2022, section 4.5).

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from asr.checkpoints import Checkpoint
 from asr.encoding import EncodedWindow
 
 FORBIDDEN = -1e30  # added to a logit, leaves no probability
+FAVOURITES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +45,21 @@ class Past:
     audio: Heard
 
 
+@dataclass(frozen=True, eq=False)
+class Favoured:
+    """Tokens (n,) that one would rather see next, and by how much: `boosts` (n,), in nats."""
+
+    tokens: NDArray[np.int32]
+    boosts: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Row:
     """One token to be read at its position in its sequence.
 
     `mask` (n_vocab,) is added to the logits before the likeliest are chosen; None where nothing is to be chosen.
     `expected` is a token whose log-probability is wanted, too; `wants_logits` asks for the unmasked logits as well.
+    `favoured` has the best of some tokens told beside what is chosen, which they have no influence on.
     """
 
     past: Past
@@ -56,13 +68,15 @@ class Row:
     mask: Tensor | None = None
     wants_logits: bool = False
     expected: int | None = None
+    favoured: Favoured | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
     """The two likeliest tokens that may follow a row, with their log-probabilities; `logits` (n_vocab,) if wanted.
 
-    `expected_logprob` is that of the row's expected token, and has no meaning where there is none.
+    `expected_logprob` is that of the row's expected token, and has no meaning where there is none. `favourites` are at
+    most `FAVOURITES` of the favoured tokens, with their log-probabilities: those for which this and the boost are most.
     """
 
     token: int
@@ -71,6 +85,7 @@ class Choice:
     runner_up_logprob: float
     logits: Tensor | None = None
     expected_logprob: float = 0.0
+    favourites: Sequence[tuple[int, float]] = ()
 
 
 class Stepper(Protocol):

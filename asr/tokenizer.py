@@ -92,6 +92,12 @@ class Tokenizer:
         vocabulary = self.bpe.get_vocab().items()
         return frozenset(token for text, token in vocabulary if token < self.eot and not text.startswith(SPACE))
 
+    @cached_property
+    def spelling(self) -> frozenset[int]:
+        """Of the continuations those that begin with a letter or a digit: with one of them the word is another."""
+        vocabulary = self.bpe.get_vocab().items()
+        return frozenset(token for text, token in vocabulary if token in self.continuations and text[:1].isalnum())
+
     def language_token(self, language: str) -> int:
         """Raises UnknownLanguage for a code that the model was not trained on."""
         known = self.languages if self.is_multilingual else ("en",)
@@ -110,6 +116,11 @@ class Tokenizer:
     def encode(self, text: str) -> tuple[int, ...]:
         """The tokens of words as they stand in a transcript, where a space comes before the first, too."""
         return tuple(self.bpe.encode(f" {text}", add_special_tokens=False).ids) if text else ()
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same for many texts at once."""
+        encoded = self.bpe.encode_batch_fast([f" {text}" for text in texts], add_special_tokens=False)
+        return [encoding.ids for encoding in encoded]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the text tokens; special tokens are left out."""

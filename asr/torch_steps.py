@@ -15,7 +15,7 @@ from torch.nn import functional
 from asr.encoding import EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder, attention
 from asr.slots import Slots
-from asr.steps import Choice, Heard, Past, Row
+from asr.steps import FAVOURITES, Choice, Heard, Past, Row
 
 PLACES_AT_ONCE = 8  # by which the cache grows
 
@@ -102,8 +102,17 @@ class TorchSteps:
         numbers = torch.cat((tokens.float(), logprobs, expected), dim=1).tolist()
         wanted = [i for i, row in enumerate(rows) if row.wants_logits]
         kept = dict(zip(wanted, logits[wanted].cpu(), strict=True)) if wanted else {}
+        favourites = _favourites(rows, all_logprobs)
         return [
-            Choice(int(token), logprob, int(runner_up), runner_up_logprob, kept.get(i), expected_logprob)
+            Choice(
+                int(token),
+                logprob,
+                int(runner_up),
+                runner_up_logprob,
+                kept.get(i),
+                expected_logprob,
+                favourites.get(i, ()),
+            )
             for i, (token, runner_up, logprob, runner_up_logprob, expected_logprob) in enumerate(numbers)
         ]
 
@@ -116,6 +125,27 @@ class TorchSteps:
         x = encoded[None].to(self._weight)
         pairs = [block.cross_attn.keys_values(x) for block in self._blocks]
         return torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs])
+
+
+def _favourites(rows: Sequence[Row], logprobs: Tensor) -> dict[int, Sequence[tuple[int, float]]]:
+    """The favourites of the rows that favour any tokens, given all log-probabilities (rows, n_vocab)."""
+    favouring = {i: row.favoured for i, row in enumerate(rows) if row.favoured and len(row.favoured.tokens)}
+    if not favouring:
+        return {}
+    most = max(len(favoured.tokens) for favoured in favouring.values())
+    tokens = torch.zeros((len(favouring), most), dtype=torch.int64)
+    boosts = torch.full((len(favouring), most), -torch.inf)
+    for place, favoured in enumerate(favouring.values()):
+        tokens[place, : len(favoured.tokens)] = torch.tensor(favoured.tokens)
+        boosts[place, : len(favoured.tokens)] = torch.tensor(favoured.boosts)
+    tokens = tokens.to(logprobs.device)
+    own = logprobs[list(favouring)].gather(1, tokens)
+    scores, best = (own + boosts.to(logprobs.device)).topk(min(FAVOURITES, most))
+    told = torch.stack((scores, tokens.gather(1, best).float(), own.gather(1, best)), dim=-1).tolist()
+    return {
+        i: [(int(token), logprob) for score, token, logprob in best if score > -torch.inf]
+        for i, best in zip(favouring, told, strict=True)
+    }
 
 
 def _each_to_its_own(rows: Sequence[Row]) -> Listen:

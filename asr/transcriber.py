@@ -17,6 +17,7 @@ from asr.engine import DecodedClip, Engine, Score
 from asr.invention import is_invented
 from asr.quality import Gate
 from asr.replicas import Replicas
+from asr.tokenizer import Tokenizer
 from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
 from asr.windows import split_at_pauses, without_idle_ends
 
@@ -60,9 +61,14 @@ class Transcriber:
         """The model's name."""
         return self.engine.checkpoint.name
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own."""
+        return self.engine.checkpoint.tokenizer
+
     def check_language(self, language: str) -> None:
         """Raises UnknownLanguage for a language that the model was not trained on."""
-        self.engine.checkpoint.tokenizer.language_token(language)
+        self.tokenizer.language_token(language)
 
     def options(self, language: str | None = None, alternatives: int = 0) -> DecodingOptions:
         """Raises UnknownLanguage for a language that the model was not trained on."""
@@ -112,6 +118,7 @@ class Transcriber:
             timings=_timings(prepared, clip),
             word_confidences=tuple(sure for window in heard for sure in window.best.word_confidences),
             ending=heard[-1].ending,
+            biased=_distinct(heard[0].biased, besides=text) if len(heard) == 1 else (),
         )
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:

@@ -65,7 +65,8 @@ class Transcript:
 
     `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds. `word_confidences`
     are, of every word in the text, the probability of its least likely token. `ending` is how likely the model found it
-    that the text ends where it does, from 0 to 1: 0 where it was not asked.
+    that the text ends where it does, from 0 to 1: 0 where it was not asked. `biased` are readings beside it that
+    contain phrases which were expected.
     """
 
     text: str
@@ -77,3 +78,4 @@ class Transcript:
     timings: Timings
     word_confidences: tuple[float, ...] = ()
     ending: float = 0.0
+    biased: tuple[Hypothesis, ...] = ()

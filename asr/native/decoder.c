@@ -6,6 +6,8 @@
 
 #include "attention.h"
 
+#define FAVOURITES 4
+
 typedef struct {
     LayerNorm attn_ln;
     Linear query_key_value, attn_out;
@@ -35,11 +37,16 @@ typedef struct {
     const float *mask;        /* (vocabulary): added to the logits before choosing; NULL where nothing is to be chosen */
     int32_t expected;         /* the token whose log-probability is told beside */
     float *logits;            /* (vocabulary): where to write the unmasked logits, or NULL */
+    const int32_t *favoured;  /* (favoured_count): tokens of which the best are told beside, */
+    const float *boosts;      /* (favoured_count): by their log-probabilities and these */
+    int32_t favoured_count;
 } Row;
 
 typedef struct {
     int32_t token, runner_up;
     float logprob, runner_up_logprob, expected_logprob;
+    int32_t favourite_count, favourites[FAVOURITES];
+    float favourite_logprobs[FAVOURITES];
 } Choice;
 
 /* A step that several threads take together: what they read, and the memory in which they meet. */
@@ -94,16 +101,42 @@ static float highest_of(const float *restrict x, int32_t n) {
     return highest;
 }
 
-/* The two likeliest tokens after the mask, and the expected one, with their log-probabilities. */
-static Choice choose(float *restrict logits, const float *restrict mask, int32_t n, int32_t expected) {
-    for (int32_t i = 0; i < n; i++) logits[i] += mask[i];
+/* The best of the favoured tokens, the very best first; `log_total` makes log-probabilities of logits. */
+static void choose_favourites(const float *logits, const Row *row, float log_total, Choice *choice) {
+    float scores[FAVOURITES];
+    for (int32_t i = 0; i < row->favoured_count; i++) {
+        const int32_t token = row->favoured[i];
+        const float score = logits[token] + row->boosts[i];
+        int32_t place = choice->favourite_count;
+        if (place == FAVOURITES && score <= scores[place - 1]) continue;
+        if (place < FAVOURITES) choice->favourite_count++;
+        else place--;
+        for (; place && scores[place - 1] < score; place--) {
+            scores[place] = scores[place - 1];
+            choice->favourites[place] = choice->favourites[place - 1];
+            choice->favourite_logprobs[place] = choice->favourite_logprobs[place - 1];
+        }
+        scores[place] = score;
+        choice->favourites[place] = token;
+        choice->favourite_logprobs[place] = logits[token] - log_total;
+    }
+}
+
+/* The two likeliest tokens after the mask, the expected one and the best of the favoured, with log-probabilities. */
+static Choice choose(float *restrict logits, int32_t n, const Row *row) {
+    for (int32_t i = 0; i < n; i++) logits[i] += row->mask[i];
     float first = highest_of(logits, n), sum = 0.0f;
     for (int32_t i = 0; i < n; i++) sum += exponential(logits[i] - first);
-    const float awaited = logits[expected];
-    int32_t token = place_of(logits, n, first);
-    logits[token] = -1e30f;
-    float second = highest_of(logits, n), log_sum = logf(sum);
-    return (Choice){token, place_of(logits, n, second), -log_sum, second - first - log_sum, awaited - first - log_sum};
+    const float log_total = first + logf(sum);
+    Choice choice = {.expected_logprob = logits[row->expected] - log_total};
+    choose_favourites(logits, row, log_total, &choice);
+    choice.token = place_of(logits, n, first);
+    choice.logprob = first - log_total;
+    logits[choice.token] = -1e30f;
+    float second = highest_of(logits, n);
+    choice.runner_up = place_of(logits, n, second);
+    choice.runner_up_logprob = second - log_total;
+    return choice;
 }
 
 static void embed(Step *step, Thread thread) {
@@ -196,7 +229,7 @@ static void take_part(void *what, Thread thread) {
         const Row *row = step->rows + step->chosen[c];
         float *logits = step->logits + (size_t)c * m->vocabulary;
         if (row->logits) memcpy(row->logits, logits, (size_t)m->vocabulary * sizeof(float));
-        if (row->mask) step->choices[step->chosen[c]] = choose(logits, row->mask, m->vocabulary, row->expected);
+        if (row->mask) step->choices[step->chosen[c]] = choose(logits, m->vocabulary, row);
     }
 }
 

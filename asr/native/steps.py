@@ -13,7 +13,7 @@ from asr.encoding import SILENT_BIAS, EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder
 from asr.native.build import CannotBuild
 from asr.native.weights import HEAD, LayerNorm, Linear, Packer, panels
-from asr.steps import Choice, Heard, Past, Row
+from asr.steps import FAVOURITES, Choice, Heard, Past, Row
 
 
 class _Block(Structure):
@@ -62,6 +62,9 @@ class _Row(Structure):
         ("mask", c_void_p),
         ("expected", c_int32),
         ("logits", c_void_p),
+        ("favoured", c_void_p),
+        ("boosts", c_void_p),
+        ("favoured_count", c_int32),
     )
 
 
@@ -72,6 +75,9 @@ class _Choice(Structure):
         ("logprob", c_float),
         ("runner_up_logprob", c_float),
         ("expected_logprob", c_float),
+        ("favourite_count", c_int32),
+        ("favourites", c_int32 * FAVOURITES),
+        ("favourite_logprobs", c_float * FAVOURITES),
     )
 
 
@@ -136,7 +142,13 @@ class NativeSteps:
             raise MemoryError("there is no memory for a step of the decoder")
         return [
             Choice(
-                choice.token, choice.logprob, choice.runner_up, choice.runner_up_logprob, own, choice.expected_logprob
+                choice.token,
+                choice.logprob,
+                choice.runner_up,
+                choice.runner_up_logprob,
+                own,
+                choice.expected_logprob,
+                tuple(zip(choice.favourites, choice.favourite_logprobs, strict=True))[: choice.favourite_count],
             )
             for choice, own in zip(choices, logits, strict=True)
         ]
@@ -189,7 +201,7 @@ class NativeSteps:
         )
 
     def _packed_row(self, row: Row, logits: Tensor | None) -> _Row:
-        heard = row.past.audio
+        heard, favoured = row.past.audio, row.favoured
         return _Row(
             row.token,
             row.position,
@@ -201,4 +213,7 @@ class NativeSteps:
             None if row.mask is None else row.mask.data_ptr(),
             row.expected or 0,
             None if logits is None else logits.data_ptr(),
+            None if favoured is None else favoured.tokens.ctypes.data,
+            None if favoured is None else favoured.boosts.ctypes.data,
+            0 if favoured is None else len(favoured.tokens),
         )

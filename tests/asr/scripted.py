@@ -11,7 +11,7 @@ from torch import Tensor
 from asr.checkpoints import Checkpoint
 from asr.decoding import Rules
 from asr.encoding import EncodedWindow
-from asr.steps import Choice, Past, Row
+from asr.steps import FAVOURITES, Choice, Favoured, Past, Row
 
 A, B, C, D = range(4)
 EOT, SOT, PROMPT_END, ENGLISH, GERMAN, NO_SPEECH = range(6, 12)
@@ -70,7 +70,8 @@ class ScriptedSteps:
         (first, second), tokens = logprobs.topk(2)
         expected = 0.0 if row.expected is None else float(logprobs[row.expected])
         wanted = logits if row.wants_logits else None
-        return Choice(int(tokens[0]), float(first), int(tokens[1]), float(second), wanted, expected)
+        favourites = _favourites(row.favoured, logprobs) if row.favoured else ()
+        return Choice(int(tokens[0]), float(first), int(tokens[1]), float(second), wanted, expected, favourites)
 
     def _logits(self, past: Past) -> Tensor:
         read = past.place
@@ -79,6 +80,11 @@ class ScriptedSteps:
         for token, probability in (self.at_start if said is None else self.following(said, past.audio)).items():
             logits[token] = math.log(probability)
         return logits
+
+
+def _favourites(favoured: Favoured, logprobs: Tensor) -> list[tuple[int, float]]:
+    scored = [(float(logprobs[token]) + boost, token) for token, boost in zip(*vars(favoured).values(), strict=True)]
+    return [(int(token), float(logprobs[token])) for _, token in sorted(scored, reverse=True)[:FAVOURITES]]
 
 
 def scripted_checkpoint(
@@ -96,6 +102,7 @@ def scripted_checkpoint(
         no_speech=NO_SPEECH,
         is_multilingual=multilingual,
         continuations=frozenset(continuations),
+        spelling=frozenset(continuations),
         language_token=LANGUAGES.__getitem__,
         prompt=lambda language: [SOT, LANGUAGES[language], PROMPT_END] if multilingual else [SOT, PROMPT_END],
         decode=lambda tokens: "".join("abcdef"[token] for token in tokens),

@@ -2,8 +2,9 @@
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from asr.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from asr.features import log_mel_spectrogram
 from asr.native.steps import NativeSteps
 from asr.static_steps import StaticSteps
-from asr.steps import FORBIDDEN, Choice, Past, Row, Stepper
+from asr.steps import FAVOURITES, FORBIDDEN, Choice, Favoured, Past, Row, Stepper
 from asr.torch_steps import TorchSteps
 from tests.asr.int8 import relative_error
 
@@ -323,6 +324,35 @@ def test_a_row_tells_how_likely_an_expected_token_is(bench: Bench, stepper: Step
         logprob = float((choice.logits + mask).log_softmax(dim=-1)[token])
         assert choice.expected_logprob == pytest.approx(logprob, abs=ROUNDING)
     assert choices[-1].expected_logprob < FORBIDDEN / 2
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 20_000])
+def test_the_best_of_the_favoured_are_told_and_change_no_choice(bench: Bench, stepper: Stepper, count: int) -> None:
+    """Rows in one step favour as many tokens as they like, others none."""
+    past, mask = stepper.begin(stepper.hear(bench.windows[0])), bench.rules.suppression.later
+    rng = np.random.default_rng(count)
+    vocabulary = bench.checkpoint.model.dims.n_vocab
+    few, many = (
+        Favoured(
+            rng.choice(vocabulary, size, replace=False).astype(np.int32), rng.uniform(0, 5, size).astype(np.float32)
+        )
+        for size in (2, count)
+    )
+    favoured = [few, None, many, Favoured(many.tokens[:0], many.boosts[:0])]
+    rows = [Row(past, token, i, mask, wants_logits=True) for i, token in enumerate(bench.prompt[:4])]
+    plain = stepper.step(rows)
+    choices = stepper.step([replace(row, favoured=own) for row, own in zip(rows, favoured, strict=False)])
+    stepper.release(past)
+    for one, other, own in zip(plain, choices, favoured, strict=False):
+        assert_equal(stepper, other, one)
+        if own is None or not len(own.tokens):
+            assert not other.favourites
+            continue
+        assert other.logits is not None
+        logprobs = (other.logits + mask).log_softmax(dim=-1)[own.tokens.tolist()]
+        best = (logprobs + torch.tensor(own.boosts)).topk(min(FAVOURITES, len(own.tokens))).indices
+        assert [token for token, _ in other.favourites] == own.tokens[best].tolist()
+        assert [logprob for _, logprob in other.favourites] == pytest.approx(logprobs[best].tolist(), abs=ROUNDING)
 
 
 def test_logits_come_only_where_they_are_wanted(bench: Bench, stepper: Stepper) -> None:
