@@ -1,7 +1,7 @@
 """What every search index does, and opening one."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -63,6 +63,12 @@ class SearchIndex(Protocol):
         Only those that pass all `filters`. A key counts by how seldom it is. Where keys are too many or too common, the
         most common are left out.
         """
+
+    def titles(self) -> list[str]:
+        """Of all documents, in no order."""
+
+    def revision(self) -> Hashable:
+        """What is another after every change of the documents."""
 
     def count(self) -> int:
         """How many documents there are."""

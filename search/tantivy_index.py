@@ -5,7 +5,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +108,15 @@ class TantivyIndex:
         check_filters(filters, (), view.schema)
         with self._errors.reading():
             return view.sounding_like(keys, limit, filters)
+
+    def titles(self) -> list[str]:
+        view = self._current()
+        with self._errors.reading():
+            return view.titles()
+
+    def revision(self) -> Hashable:
+        view = self._current()
+        return view.generation, view.meta
 
     def count(self) -> int:
         return self._current().searcher.num_docs

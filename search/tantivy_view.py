@@ -71,6 +71,10 @@ class View:
         addresses = sorted((address for _, address in hits[:limit]), key=lambda a: (a.segment_ord, a.doc))
         return [self._named(address) for address in addresses]
 
+    def titles(self) -> list[str]:
+        hits = self.searcher.search(tantivy.Query.all_query(), max(self.searcher.num_docs, 1), count=False).hits
+        return [self._stored(address)["title"] for _, address in hits]
+
     def _page(self, asked: tantivy.Query, is_scored: bool, offset: int, limit: int) -> tuple[list[Result], int]:
         """The hits from `offset` on, by score or by popularity alone, and how many there are of all.
 

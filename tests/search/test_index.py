@@ -182,6 +182,26 @@ class TestUpsert:
         assert index.get(document_id) is None
 
 
+class TestTitles:
+    def test_all_that_there_are(self, index: SearchIndex) -> None:
+        assert index.titles() == []
+        index.upsert([REYKJAVIK, LODZ, OHARE])
+        index.delete(["pl"])
+
+        assert sorted(index.titles()) == ["O\u2019Hare Airport", "Reykjavík"]
+
+    def test_every_change_is_a_revision(self, index: SearchIndex) -> None:
+        revisions = [index.revision()]
+        assert index.revision() == revisions[0]
+        for change in (lambda: index.upsert([REYKJAVIK]), lambda: index.delete(["is"])):
+            change()
+            revisions.append(index.revision())
+        index.search("reykjavik")
+
+        assert index.revision() == revisions[-1]
+        assert len(set(revisions)) == 3
+
+
 class TestDelete:
     def test_counts_what_there_was(self, index: SearchIndex) -> None:
         index.upsert([REYKJAVIK, LODZ, OHARE])
