@@ -2,7 +2,7 @@
 
 Read `settings` (everything that can be set), `app` and `services` (what is built and when it ends), `routes/` (one
 file per resource), `live/` (listening while somebody speaks), `meaning` (from what was heard to what was meant),
-`key`, `body_limit`, `admission` and `turn_away` (who and what is let in), `errors` (the one error body), `observe`
-and `metrics`, `connections` and `websocket` (how long clients are waited for), then `serve`, `evaluate` (with
-`heard`, `slices`, `scoring`, `success` and `report`) and `cli`.
+`keywords` and `names` (what the decoder is to expect), `key`, `body_limit`, `admission` and `turn_away` (who and what
+is let in), `errors` (the one error body), `observe` and `metrics`, `connections` and `websocket` (how long clients
+are waited for), then `serve`, `evaluate` (with `heard`, `slices`, `scoring`, `success` and `report`) and `cli`.
 """

@@ -21,6 +21,7 @@ from rich.progress import track
 
 from asr.audio import AudioLimits, decode_audio
 from asr.compute import shares_here
+from asr.decoding import DecodingOptions
 from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.candidates import Candidate, find_candidates
@@ -30,6 +31,7 @@ from search.result import SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.heard import Heard, Span
 from server.meaning import to_be_searched
+from server.names import CatalogueNames
 from server.report import print_tables
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import figures, is_number, row_problem
@@ -157,14 +159,24 @@ def _hear_all(
     # One clip at a time: more replicas would have nothing to do.
     with load_replicas(settings, shares_here(replicas=1, threads=settings.threads)) as engine:
         transcriber = Transcriber(engine, languages=settings.languages, decode=decode)
-        _hear(rows[0], folder, transcriber, index)  # not counted: the first call allocates
-        return [_hear(row, folder, transcriber, index) for row in track(rows, "Listening", console=err, transient=True)]
+        names = None
+        if index:
+            catalogue = CatalogueNames(index, transcriber.tokenizer, settings.expected_names)
+            catalogue.read()
+            names = catalogue.trie
+        options = to_be_searched(transcriber.options(alternatives=DEFAULT_ALTERNATIVES), names)
+        _hear(rows[0], folder, transcriber, options, index)  # not counted: the first call allocates
+        return [
+            _hear(row, folder, transcriber, options, index)
+            for row in track(rows, "Listening", console=err, transient=True)
+        ]
 
 
-def _hear(row: Mapping[str, Any], folder: Path, transcriber: Transcriber, index: SearchIndex | None) -> Heard:
+def _hear(
+    row: Mapping[str, Any], folder: Path, transcriber: Transcriber, options: DecodingOptions, index: SearchIndex | None
+) -> Heard:
     """Hear a recording, and search for what was meant; both count as time."""
     data = (folder / row["audio"]).read_bytes()
-    options = to_be_searched(transcriber.options(alternatives=DEFAULT_ALTERNATIVES))
     started = time.perf_counter()
     try:
         transcript, score = transcriber.hear(data, options)

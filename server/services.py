@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 import search.cities
 from asr.audio import AudioLimits
 from asr.audio_workers import AudioWorkers
+from asr.bias import PhraseTrie
 from asr.checkpoints import load_checkpoint
 from asr.compute import choose_computes, shares_here
 from asr.errors import AsrError
@@ -26,6 +27,7 @@ from server.admission import Admission
 from server.errors import busy
 from server.live.listeners import MOST_FINALS, Listeners
 from server.metrics import Metrics
+from server.names import CatalogueNames
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Services:
         self._on_failure = on_failure
         self._transcriber: Transcriber | None = None
         self._index: SearchIndex | None = None
+        self._names: CatalogueNames | None = None
         self._audio_workers: AudioWorkers | None = None
         self._loading: asyncio.Task[None] | None = None
         # Each kind of blocking work has threads of its own: a long import must not hold up a spoken query.
@@ -77,6 +80,11 @@ class Services:
         if self._index is None:
             raise busy("The search index is still opening. Try again in a moment.", 2, code="not_ready")
         return self._index
+
+    @property
+    def names(self) -> PhraseTrie | None:
+        """The names of the catalogue that are expected, if any."""
+        return self._names.trie if self._names else None
 
     async def in_audio_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work on audio off the event loop."""
@@ -132,6 +140,8 @@ class Services:
             self._audio_workers = AudioWorkers(self.shares.audio_workers, limits)
             self._index = await in_daemon_thread(open_catalogue, self.settings)
             replicas = await in_daemon_thread(load_replicas, self.settings, self.shares)
+            self._names = CatalogueNames(self._index, replicas.checkpoint.tokenizer, self.settings.expected_names)
+            await in_daemon_thread(self._names.read)
             self._transcriber = Transcriber(
                 replicas, languages=self.settings.languages, decode=self._audio_workers.decode
             )

@@ -62,6 +62,13 @@ class Settings(BaseSettings):
         description="Where the catalogue's search index is: tantivy:FOLDER.",
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
+    expected_names: int = Field(
+        50_000,
+        ge=0,
+        le=1_000_000,
+        description="Titles that the decoder reads for beside the transcript, so that they are found; a catalogue with "
+        "more has none read for, and 0 none at all.",
+    )
 
     max_connections: int = Field(
         1_000, ge=1, description="Connections that may be open at once; at most a third of the file descriptors."

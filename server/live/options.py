@@ -1,12 +1,14 @@
 """What a listener may ask for: the parameters of `GET /v1/listen`, checked once, at connecting."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+from starlette.datastructures import QueryParams
 
 from server.errors import ApiError
+from server.keywords import MOST, can_be_expected
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
 MODELS_ELSEWHERE = ("nova", "flux", "enhanced", "base", "general", "whisper", "2-", "default")
@@ -66,6 +68,11 @@ class ListenOptions(BaseModel):
     search: Literal["true", "false", "interim"] = Field(
         "true", description="Search with finals; `interim`: with interims, too; `false`: not at all."
     )
+    keywords: Annotated[tuple[str, ...], AfterValidator(can_be_expected)] = Field(
+        (),
+        description="Words or phrases that are expected, repeated or between commas; `word:3` expects one three times "
+        f"as much as 1. At most {MOST}.",
+    )
     ignored: tuple[str, ...] = Field((), exclude=True)
 
     @model_validator(mode="after")
@@ -114,7 +121,8 @@ def parse_options(query: Mapping[str, str]) -> ListenOptions:
     for name in NOT_TO_BE_HAD:
         if query.get(name, "false").lower() != "false":
             raise ApiError(400, "invalid_request", f"{name} is not to be had here; leave it out.", param=name)
-    given = {name: value for name, value in query.items() if name in PARAMETERS}
+    given: dict[str, Any] = {name: value for name, value in query.items() if name in PARAMETERS}
+    given["keywords"] = QueryParams(query).getlist("keywords")
     if given.get("endpointing", "").lower() == "true":
         del given["endpointing"]
     try:

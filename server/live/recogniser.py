@@ -15,6 +15,7 @@ from asr.transcript import Transcript
 from search.result import SearchOptions
 from search.voice_query import VoiceResults
 from server.errors import busy
+from server.keywords import expected
 from server.live.options import ListenOptions
 from server.meaning import find_meant, to_be_searched
 from server.services import Services
@@ -44,8 +45,8 @@ class Recogniser:
         self._options = options
         self._search = SearchOptions(options.limit)
         asked = services.transcriber.options(options.language, options.alternatives)
-        decoding = replace(asked, ending=options.is_adaptive)
-        self._decoding: DecodingOptions = decoding if options.search == "false" else to_be_searched(decoding)
+        keywords = expected(options.keywords, services.transcriber.tokenizer)
+        self._decoding = replace(asked, ending=options.is_adaptive, bias=keywords)
 
     @property
     def delay(self) -> float:
@@ -57,17 +58,20 @@ class Recogniser:
 
         Raises ApiError, AsrError or SearchError when it cannot be told.
         """
+        searches = self._options.search != "false"
         decoding = replace(self._decoding, stable=stable)
+        if searches:
+            decoding = to_be_searched(decoding, self._services.names)
         try:
             with self._services.admission.claim():
                 async with asyncio.timeout(self._services.settings.answer_timeout):
-                    return await self._hear(samples, decoding, searches=self._options.search != "false")
+                    return await self._hear(samples, decoding, searches=searches)
         except TimeoutError:
             raise busy("The answer took too long and was given up. Say it again.", 5) from None
 
     async def interim(self, samples: Pcm) -> Heard:
         """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
-        decoding = replace(self._decoding, alternatives=0, ending=False, keeps_audio=False)
+        decoding = replace(self._decoding, alternatives=0, ending=False)
         return await self._hear(samples, decoding, searches=self._options.search == "interim", deferrable=True)
 
     def note(self, heard: Heard) -> None:

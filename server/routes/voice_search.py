@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip
@@ -17,6 +17,7 @@ from search.result import SearchOptions
 from search.voice_query import VoiceResults
 from server.errors import ApiError, busy
 from server.ids import new_id
+from server.keywords import MOST, can_be_expected, expected
 from server.meaning import find_meant, to_be_searched
 from server.routes import AppServices
 from server.schemas import SearchResult, errors
@@ -89,9 +90,19 @@ async def voice_search(
     alternatives: Annotated[
         int, Form(description="Most other readings to give.", ge=0, le=10, examples=[3])
     ] = DEFAULT_ALTERNATIVES,
+    keywords: Annotated[
+        list[str],
+        AfterValidator(can_be_expected),
+        Form(
+            description="Words or phrases that are expected, repeated or between commas; `word:3` expects one three "
+            f"times as much as 1. At most {MOST}.",
+            examples=[["Reykjavík", "Akureyri:2"]],
+        ),
+    ] = [],  # noqa: B006
 ) -> VoiceSearchAnswer:
     """Recognise a spoken query and search the catalogue for it."""
     options = decoding_options(services, model, language, alternatives)
+    options = replace(options, bias=expected(keywords, services.transcriber.tokenizer))
     data = await file.read()
     await file.close()
     return await while_connected(request, services, _answer(services, data, options, limit))
@@ -114,7 +125,7 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
     started = time.monotonic()
     try:
         async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
-            transcript, clip = await _recognise(services, data, to_be_searched(options))
+            transcript, clip = await _recognise(services, data, to_be_searched(options, services.names))
             searching = time.monotonic()
             found = await find_meant(services, transcript, clip, SearchOptions(limit))
     except TimeoutError:

@@ -61,6 +61,32 @@ def test_a_name_that_was_misheard_is_found(start: Start) -> None:
         assert [answer["results"][0][key] for key in ("title", "match")] == ["Gaborone", "acoustic"]
 
 
+def test_a_keyword_corrects_the_transcript(client: TestClient) -> None:
+    clip = (Path(__file__).parents[1] / "recordings" / "restaurants-in-gaborone.flac").read_bytes()
+    assert "Gaborone" not in ask(client, clip).json()["transcript"]["text"]
+    for keywords in ("gaborone", "Oslo, Gaborone:2", ["Oslo", "Gaborone"]):
+        answer = ask(client, clip, keywords=keywords).json()
+        assert answer["transcript"]["text"].lower() == "restaurants in gaborone."
+        assert answer["query"] == "restaurants in gaborone"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "said"),
+    [
+        ("gaborone:loud", "from 0 to 10"),
+        ("gaborone:-1", "from 0 to 10"),
+        ("gaborone:nan", "from 0 to 10"),
+        (":2", "word or phrase"),
+        ("x" * 81, "80 characters"),
+        (",".join(f"word{i}" for i in range(101)), "at most 100"),
+    ],
+)
+def test_keywords_that_cannot_be_expected_are_refused(
+    client: TestClient, reykjavik: bytes, keywords: str, said: str
+) -> None:
+    assert said in assert_error(ask(client, reykjavik, keywords=keywords), 400, "invalid_request", "keywords")
+
+
 def test_a_name_that_was_heard_is_found_by_its_text(client: TestClient, reykjavik: bytes) -> None:
     assert ask(client, reykjavik).json()["results"][0]["match"] == "text"
 

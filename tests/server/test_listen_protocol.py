@@ -5,8 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
 
 from server.errors import ApiError
+from server.keywords import parse_keywords
 from server.live.options import parse_options
 from server.live.protocol import CloseStream, Finalize, KeepAlive, UnknownMessage, parse_command
 
@@ -30,6 +32,15 @@ def test_the_spelling_of_deepgrams_clients() -> None:
     assert options.ignored == ("punctuate", "smart_format")
 
 
+def test_keywords_are_repeated_or_stand_between_commas() -> None:
+    assert parse_options(QueryParams("keywords=Oslo:2&keywords=New York,Bergen")).keywords == (
+        "Oslo:2",
+        "New York,Bergen",
+    )
+    assert parse_keywords(("Oslo:2", "New  York,Bergen", "")) == {"Oslo": 2, "New York": 1, "Bergen": 1}
+    assert parse_options({"model": "base"}).keywords == ()
+
+
 def test_an_exact_hangover_stays_exact_unless_bounds_are_given() -> None:
     assert parse_options({"endpointing": "400"}).hangover_bounds_ms == (400, 400)
     assert parse_options({"endpointing": "400", "endpointing_max": "800"}).hangover_bounds_ms == (400, 800)
@@ -49,6 +60,7 @@ def test_an_exact_hangover_stays_exact_unless_bounds_are_given() -> None:
         ("endpointing_min", "700"),
         ("interim_results", "maybe"),
         ("search", "reykjavik"),
+        ("keywords", "Oslo:loud"),
         ("limit", "0"),
         ("redact", "pci"),
         ("multichannel", "true"),
