@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
     expected_names: int = Field(
-        50_000,
+        10_000,
         ge=0,
         le=1_000_000,
         description="Titles that the decoder reads for beside the transcript, so that they are found; a catalogue with "
