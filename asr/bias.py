@@ -116,25 +116,28 @@ class Match:
 class Earned:
     """What a text has earned so far: `boost` by whole phrases, `whole` where its last word ends here.
 
-    `matches` are the phrases that it may be in the middle of; they begin at any word.
+    `matches` are the phrases that it may be in the middle of; they begin at any word. `said` are the nodes of those
+    that were whole: said again they earn nothing, or a text would be best that says them on and on.
     """
 
     trie: PhraseTrie
     matches: tuple[Match, ...] = ()
     boost: float = 0.0
     whole: float = 0.0
+    said: frozenset[int] = frozenset()
 
     def after(self, token: int, *, continues_word: bool) -> "Earned":
         """The same when the text has gone on with a token."""
         boost = self.boost if continues_word else self.whole
         matches = tuple(self._followed((*self.matches, Match(0, boost)), token))
-        ended = [match.before + float(self.trie.boosts[match.node]) for match in matches if self.trie.ends[match.node]]
-        return Earned(self.trie, matches, boost, max(boost, *ended) if ended else boost)
+        ended = {match.node: match.before + float(self.trie.boosts[match.node]) for match in matches}
+        ended = {node: earned for node, earned in ended.items() if self.trie.ends[node]}
+        return Earned(self.trie, matches, boost, max([boost, *ended.values()]), self.said | ended.keys())
 
     def _followed(self, matches: Sequence[Match], token: int) -> Iterator[Match]:
         for match in matches:
             node = self.trie.child(match.node, token)
-            if node is not None:
+            if node is not None and node not in self.said:
                 yield Match(node, match.before)
 
     @property

@@ -87,7 +87,12 @@ def test_a_longer_phrase_earns_instead_of_the_shorter_that_it_begins_with(tokeni
     trie = PhraseTrie.of(tokenizer, {"New York": 2.0, "New York City": 2.0, "York": 2.0})
     assert boost_of(trie, tokenizer, "flights to New York") == 4
     assert boost_of(trie, tokenizer, "flights to New York City") == 6
-    assert boost_of(trie, tokenizer, "flights to New York City and York") == 8
+
+
+def test_a_phrase_that_is_said_again_earns_nothing(tokenizer: Tokenizer) -> None:
+    """ "Restaurants in Gaborone Gaborone Gaborone" was the best text where it was expected strongly."""
+    trie = PhraseTrie.of(tokenizer, {"York": 2.0})
+    assert boost_of(trie, tokenizer, "York, York, York") == boost_of(trie, tokenizer, "York") == 2
 
 
 def test_no_phrase_earns_more_than_the_bound(tokenizer: Tokenizer) -> None:
