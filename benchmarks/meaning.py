@@ -58,7 +58,7 @@ def main(manifest: Path, catalogue: Path, model: str = "base", threads: int | No
 
 def _ask(row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: SearchIndex) -> Asked:
     """Hear a recording as the server does, and ask about the most names, where it would ask about any."""
-    options = to_be_searched(transcriber.options(alternatives=READINGS_BESIDE))
+    options = to_be_searched(transcriber.options(alternatives=READINGS_BESIDE), None)
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
     candidates = find_candidates([heard.text, *(other.text for other in heard.alternatives)], index, max(AMONG))
     least = min(heard.word_confidences, default=1.0)

@@ -189,7 +189,8 @@ def _hear(
         heard.found = _titles(find(proposal, index, LOOKED_AT, dict(zip(proposal.texts, told, strict=False))))
     heard.seconds = time.perf_counter() - started
     if index:
-        _trace(heard, [transcript.text, *(other.text for other in transcript.alternatives)], proposal, index)
+        others = (*transcript.alternatives, *transcript.biased)
+        _trace(heard, [transcript.text, *(other.text for other in others)], proposal, index)
     return heard
 
 
