@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         description="Where the catalogue's search index is: tantivy:FOLDER.",
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
+    catalogues: Path | None = Field(
+        None,
+        description="TOML file that names your catalogues, where their indexes are and what their fields are for; "
+        "it stands for the two settings before.",
+    )
 
     max_connections: int = Field(
         1_000, ge=1, description="Connections that may be open at once; at most a third of the file descriptors."

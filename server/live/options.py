@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+from starlette.datastructures import QueryParams
 
 from server.errors import ApiError
+from server.searching import FILTER, INDEX
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
 MODELS_ELSEWHERE = ("nova", "flux", "enhanced", "base", "general", "whisper", "2-", "default")
@@ -66,6 +68,8 @@ class ListenOptions(BaseModel):
     search: Literal["true", "false", "interim"] = Field(
         "true", description="Search with finals; `interim`: with interims, too; `false`: not at all."
     )
+    index: str | None = Field(None, description=INDEX)
+    filter: tuple[str, ...] = Field((), description=FILTER)
     ignored: tuple[str, ...] = Field((), exclude=True)
 
     @model_validator(mode="after")
@@ -107,15 +111,18 @@ class ListenOptions(BaseModel):
 
 
 PARAMETERS = set(ListenOptions.model_fields) - {"ignored"}
+REPEATED = {"filter"}
 
 
-def parse_options(query: Mapping[str, str]) -> ListenOptions:
+def parse_options(query: QueryParams | Mapping[str, str]) -> ListenOptions:
     """The options in a query string. Raises ApiError (400) with what to mend."""
+    query = QueryParams(query)
     for name in NOT_TO_BE_HAD:
         if query.get(name, "false").lower() != "false":
             raise ApiError(400, "invalid_request", f"{name} is not to be had here; leave it out.", param=name)
-    given = {name: value for name, value in query.items() if name in PARAMETERS}
-    if given.get("endpointing", "").lower() == "true":
+    given: dict[str, str | list[str]] = {name: value for name, value in query.items() if name in PARAMETERS}
+    given |= {name: query.getlist(name) for name in REPEATED}
+    if query.get("endpointing", "").lower() == "true":
         del given["endpointing"]
     try:
         options = ListenOptions.model_validate(given)

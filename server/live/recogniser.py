@@ -17,6 +17,7 @@ from search.voice_query import VoiceResults
 from server.errors import busy
 from server.live.options import ListenOptions
 from server.meaning import find_meant, to_be_searched
+from server.searching import search_options
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -37,15 +38,24 @@ Recognition = asyncio.Task[Heard]
 
 
 class Recogniser:
-    """Recognises and searches as one listener asked. Raises UnknownLanguage for one that the model does not know."""
+    """Recognises and searches as one listener asked.
+
+    Raises UnknownLanguage for one that the model does not know; ApiError and SearchError for what cannot be searched.
+    """
 
     def __init__(self, services: Services, options: ListenOptions) -> None:
         self._services = services
         self._options = options
-        self._search = SearchOptions(options.limit)
+        self._catalogue = services.catalogues.named(options.index)
+        self._search = self._search_options()
         asked = services.transcriber.options(options.language, options.alternatives)
         decoding = replace(asked, ending=options.is_adaptive)
         self._decoding: DecodingOptions = decoding if options.search == "false" else to_be_searched(decoding)
+
+    def _search_options(self) -> SearchOptions:
+        if self._options.search == "false":
+            return SearchOptions()
+        return search_options(self._catalogue.index, self._options.limit, self._options.filter)
 
     @property
     def delay(self) -> float:
@@ -90,7 +100,7 @@ class Recogniser:
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
         transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
-        found = await find_meant(self._services, transcript, clip, self._search) if searches else None
+        found = await find_meant(self._catalogue, transcript, clip, self._search) if searches else None
         now = time.monotonic()
         timings = transcript.timings
         stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}

@@ -46,7 +46,8 @@ SILENT = ApiError(
 class Session:
     """Reads what the client sends and ends the connection in order; `listeners` may `stop` it.
 
-    Raises UnknownLanguage for a language that the model does not know, and ApiError (503) while the model is not there.
+    Raises UnknownLanguage for a language that the model does not know, ApiError and SearchError for an index that is
+    not there and filters that it does not have, and ApiError (503) while the model is not there.
     """
 
     def __init__(self, websocket: WebSocket, services: Services, options: ListenOptions, request_id: str) -> None:

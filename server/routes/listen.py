@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, WebSocket
 from starlette.exceptions import HTTPException
 
 from asr.errors import AsrError
+from search.errors import SearchError
 from server.errors import ApiError, api_error, busy
 from server.ids import new_id
 from server.live.options import ListenOptions, parse_options
@@ -46,7 +47,7 @@ async def listen(websocket: WebSocket) -> None:
     started = time.monotonic()
     try:
         session = _session(websocket, services, request_id)
-    except (HTTPException, AsrError) as error:
+    except (HTTPException, AsrError, SearchError) as error:
         refusal = api_error(error, request_id)
         logger.info("listener id=%s refused=%s", request_id, refusal.code)
         await refuse(websocket, refusal, services.metrics)
@@ -65,7 +66,7 @@ async def listen(websocket: WebSocket) -> None:
 
 
 def _session(websocket: WebSocket, services: Services, request_id: str) -> Session:
-    """Raises ApiError or AsrError for whom there is no room, and for who asks for what is not to be had."""
+    """Raises ApiError, AsrError or SearchError for whom there is no room, or who asks for what is not to be had."""
     options = parse_options(websocket.query_params)
     model = services.transcriber.name
     if not options.served_by(model):
