@@ -1,17 +1,20 @@
 """Snippets: where the words of a query stand in what was found, as HTML that is safe to show.
 
-Words meet here as they do in a search: folded.
+Words meet here as they do in a search: folded, and through the owner's synonyms.
 """
 
 import html
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
+from search.configuration import MAX_CATALOGUES
 from search.document import Document
 from search.ranking import FUNCTION_WORDS, query_terms
 from search.result import Result
 from search.schema import Schema, text
+from search.synonyms import Synonyms
 from search.text import located_tokens
 
 SNIPPET_CHARACTERS = 160
@@ -35,11 +38,19 @@ def highlights(query: str, results: Iterable[Result], schema: Schema) -> list[di
     The title whole; of the body, where there is one, some `SNIPPET_CHARACTERS` about the place where most of the
     query's words stand together, with "…" where it was cut; and so of those other searched fields that have any.
     """
-    terms = frozenset(query_terms(query))
-    # "in" and "the" are in every text: they count where there is nothing else.
-    named = terms - FUNCTION_WORDS or terms
+    terms = _terms(query, schema)
     searched = list(schema.searched())
-    return [dict(_parts(result, named, searched)) for result in results]
+    return [dict(_parts(result, terms, searched)) for result in results]
+
+
+def _terms(query: str, schema: Schema) -> Set[str]:
+    """What to mark: "in" and "the", which are in every text, only where there is nothing else."""
+    variants = _synonyms(schema.synonyms).variants(query_terms(query))
+    terms = {term for variant in variants for term in variant}
+    return terms - FUNCTION_WORDS or terms
+
+
+_synonyms = lru_cache(MAX_CATALOGUES)(Synonyms)
 
 
 def _parts(result: Result, terms: Set[str], searched: Iterable[str]) -> Iterator[tuple[str, str]]:
