@@ -219,19 +219,6 @@ def test_a_catalogue_is_replaced_as_a_whole(client: TestClient) -> None:
     assert client.put("/v1/documents?index=teas", json=TEAS).json() == {"indexed": 2}
 
 
-def test_the_sample_catalogue_can_be_filtered(tmp_path: Path) -> None:
-    catalogue = Catalogue("default", CatalogueOptions(f"tantivy:{tmp_path / 'index'}"), with_sample=True)
-
-    async def opened() -> SearchIndex:
-        assert await catalogue.open()
-        return catalogue.index
-
-    index = asyncio.run(opened())
-    assert index.schema.fields["countrycode"].filter == "value"
-    assert index.count() > 30_000
-    index.close()
-
-
 def test_a_file_that_is_not_understood_keeps_the_server_from_starting(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration, match=r"none\.toml: cannot be read"):
         create_app(Settings(catalogues=tmp_path / "none.toml"))
