@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import search.cities
@@ -25,7 +26,7 @@ ONLY = "default"  # the catalogue's name where the owner names none
 READERS = 2
 MAX_WRITES = 8  # that may run or wait; each holds an upload
 RETRY_SECONDS = 5.0  # from one try to open an index to the next
-COUNT_SECONDS = 2.0  # that an index may take to say how many documents it has
+STATE_SECONDS = 2.0  # that an index may take to say how many documents it has
 
 
 def configured(settings: Settings) -> Configuration:
@@ -33,6 +34,14 @@ def configured(settings: Settings) -> Configuration:
     if settings.catalogues:
         return read_configuration(settings.catalogues)
     return Configuration(ONLY, {ONLY: CatalogueOptions(settings.index)})
+
+
+@dataclass(frozen=True)
+class State:
+    """How many documents an index has, None where it cannot be used now, and what is done with their fields."""
+
+    documents: int | None
+    schema: Schema
 
 
 class Catalogue:
@@ -59,11 +68,6 @@ class Catalogue:
                 raise IndexAway(str(self._away), self._away.reason)
             raise busy("The search index is still opening. Try again in a moment.", 2, code="not_ready")
         return self._index
-
-    @property
-    def schema(self) -> Schema | None:
-        """That of its index; until it is open that which the owner wrote, if any."""
-        return self._index.schema if self._index else self.options.schema
 
     async def open(self) -> bool:
         """Open the index; whether it is there. Raises IndexUnavailable where trying again will not help."""
@@ -102,14 +106,14 @@ class Catalogue:
         finally:
             self._writes -= 1
 
-    async def count(self) -> int | None:
-        """How many documents there are; None where it does not tell, or not soon."""
+    async def state(self) -> State:
+        """How it is now; one that does not tell soon is not there."""
         try:
-            async with asyncio.timeout(COUNT_SECONDS):
-                return await self.reading(self.index.count)
+            async with asyncio.timeout(STATE_SECONDS):
+                return await self.reading(_state, self.index)
         except (ApiError, IndexUnavailable, TimeoutError) as error:
-            logger.warning("catalogue %s cannot be counted: %s", self.name, error)
-            return None
+            logger.warning("catalogue %s cannot be asked: %s", self.name, error)
+            return State(None, self.options.schema or Schema())
 
     async def close(self) -> None:
         if self._index:
@@ -143,10 +147,10 @@ class Catalogues:
             raise ApiError(404, "index_not_found", message, param="index")
         return catalogue
 
-    async def counts(self) -> dict[str, int | None]:
-        """By their names how many documents they have; None for those that do not tell now."""
-        counted = await asyncio.gather(*(catalogue.count() for catalogue in self))
-        return {catalogue.name: count for catalogue, count in zip(self, counted, strict=True)}
+    async def states(self) -> dict[str, State]:
+        """By their names how they are now."""
+        states = await asyncio.gather(*(catalogue.state() for catalogue in self))
+        return {catalogue.name: state for catalogue, state in zip(self, states, strict=True)}
 
     async def open(self) -> None:
         """Open all that are there, and go on trying with those that are away. Raises IndexUnavailable."""
@@ -164,6 +168,10 @@ class Catalogues:
         await asyncio.gather(*self._waiting, return_exceptions=True)
         for catalogue in self:
             await catalogue.close()
+
+
+def _state(index: SearchIndex) -> State:
+    return State(index.count(), index.schema)
 
 
 def _opened(options: CatalogueOptions, with_sample: bool) -> SearchIndex:

@@ -1,5 +1,6 @@
 """`sayseek-server index`: a catalogue's file into a search index, and how far that is."""
 
+import re
 import resource
 import sys
 import time
@@ -37,9 +38,14 @@ def run_indexing(target: CatalogueOptions, file: Path, *, replace: bool, out: Co
         total = index.count()
     rate = f"{count / max(seconds, 1e-3):,.0f} a second, with {_peak_megabytes():,.0f} MB of memory at most"
     told = (
-        f"Indexed {count:,} documents into {escape(target.index)} in {seconds:.1f} s ({rate}). It holds {total:,} now."
+        f"Indexed {count:,} documents into {_shown(target.index)} in {seconds:.1f} s ({rate}). It holds {total:,} now."
     )
-    out.print(told, highlight=False, soft_wrap=True)
+    out.print(escape(told), highlight=False, soft_wrap=True)
+
+
+def _shown(url: str) -> str:
+    """Without what only its owner should see."""
+    return re.sub("//[^/]*@", "//…@", url.partition("?")[0])
 
 
 def _opened(target: CatalogueOptions, *, replace: bool) -> SearchIndex:

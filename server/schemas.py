@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, Field
 
 from search.result import Match, Result
+from server.catalogues import State
 
 Total: TypeAlias = Annotated[
     int, Field(description="Documents that match, of which `results` are a page.", examples=[1])
@@ -20,15 +21,14 @@ Facets: TypeAlias = Annotated[
 ]
 
 
-State: TypeAlias = Annotated[
+Status: TypeAlias = Annotated[
     Literal["open", "unavailable"],
     Field(description="`unavailable`: its database is away; it is tried again by itself.", examples=["open"]),
 ]
 
 
-def state_of(documents: int | None) -> State:
-    """Of an index, by how many documents it says to have."""
-    return "unavailable" if documents is None else "open"
+def status_of(state: State) -> Status:
+    return "unavailable" if state.documents is None else "open"
 
 
 class SearchResult(BaseModel):

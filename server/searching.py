@@ -20,16 +20,24 @@ FACETS = "Fields, separated by commas, by whose values the documents that match 
 SNIPPETS = "Give each result `highlights`: HTML, escaped, with the query's words in `<mark>`."
 
 
-def search_options(
-    index: SearchIndex, limit: int, filters: Sequence[str] = (), facets: Sequence[str] = (), offset: int = 0
+async def search_options(
+    catalogue: Catalogue, limit: int, filters: Sequence[str] = (), facets: Sequence[str] = (), offset: int = 0
 ) -> SearchOptions:
     """Raises InvalidFilter for filters, and ApiError (400) for facets and pages that are not to be had."""
-    schema = index.schema
     if offset + limit > MAX_DEPTH:
         advice = f"together with limit it may reach {MAX_DEPTH}; filters, or more words, bring up what lies deeper"
         raise ApiError(400, "invalid_request", f"offset: {advice}.", param="offset")
-    parsed = parse_filters([text for text in filters if text.strip()], schema)
-    return SearchOptions(limit, offset, parsed, _facets(facets, schema))
+    index = catalogue.index
+    asked = [text for text in filters if text.strip()]
+    if not asked and not facets:
+        return SearchOptions(limit, offset)
+    schema = await catalogue.reading(_schema, index)
+    return SearchOptions(limit, offset, parse_filters(asked, schema), _facets(facets, schema))
+
+
+def _schema(index: SearchIndex) -> Schema:
+    """Which a database may have to be asked for."""
+    return index.schema
 
 
 def _facets(given: Sequence[str], schema: Schema) -> tuple[str, ...]:
@@ -50,5 +58,9 @@ async def search_results(
     """What was found, as it is answered."""
     if not snippets:
         return [SearchResult.of(result) for result in results]
-    told = await catalogue.reading(highlights, query, results, catalogue.index.schema)
+    told = await catalogue.reading(_highlights, query, results, catalogue.index)
     return [SearchResult.of(result, marked) for result, marked in zip(results, told, strict=True)]
+
+
+def _highlights(query: str, results: Sequence[Result], index: SearchIndex) -> list[dict[str, str]]:
+    return highlights(query, results, index.schema)

@@ -14,10 +14,10 @@ from asr.transcriber import Prepared
 from asr.transcript import Transcript
 from search.result import SearchOptions
 from search.voice_query import VoiceResults
+from server.catalogues import Catalogue
 from server.errors import busy
 from server.live.options import ListenOptions
 from server.meaning import find_meant, to_be_searched
-from server.searching import search_options
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -38,24 +38,16 @@ Recognition = asyncio.Task[Heard]
 
 
 class Recogniser:
-    """Recognises and searches as one listener asked.
+    """Recognises and searches as one listener asked. Raises UnknownLanguage for one that the model does not know."""
 
-    Raises UnknownLanguage for one that the model does not know; ApiError and SearchError for what cannot be searched.
-    """
-
-    def __init__(self, services: Services, options: ListenOptions) -> None:
+    def __init__(self, services: Services, options: ListenOptions, catalogue: Catalogue, search: SearchOptions) -> None:
         self._services = services
         self._options = options
-        self._catalogue = services.catalogues.named(options.index)
-        self._search = self._search_options()
+        self._catalogue = catalogue
+        self._search = search
         asked = services.transcriber.options(options.language, options.alternatives)
         decoding = replace(asked, ending=options.is_adaptive)
         self._decoding: DecodingOptions = decoding if options.search == "false" else to_be_searched(decoding)
-
-    def _search_options(self) -> SearchOptions:
-        if self._options.search == "false":
-            return SearchOptions()
-        return search_options(self._catalogue.index, self._options.limit, self._options.filter)
 
     @property
     def delay(self) -> float:

@@ -6,9 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from search.schema import Schema
-from server.catalogues import Catalogue
 from server.routes import AppServices
-from server.schemas import State, errors, state_of
+from server.schemas import Status, errors, status_of
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -28,7 +27,7 @@ class FieldBody(BaseModel):
 
 class IndexBody(BaseModel):
     name: str = Field(description="What `index=` takes.", examples=["default"])
-    status: State
+    status: Status
     documents: int = Field(description="Documents in it, as far as that is known.", examples=[34006])
     fields: list[FieldBody]
 
@@ -43,19 +42,13 @@ class IndexList(BaseModel):
 async def list_indexes(services: AppServices) -> IndexList:
     """The catalogues, how large they are, and by what their documents can be filtered."""
     catalogues = services.catalogues
-    counts = await catalogues.counts()
+    states = await catalogues.states()
     return IndexList(
         default=catalogues.default,
-        indexes=[_body(catalogue, counts[catalogue.name]) for catalogue in catalogues],
-    )
-
-
-def _body(catalogue: Catalogue, documents: int | None) -> IndexBody:
-    return IndexBody(
-        name=catalogue.name,
-        status=state_of(documents),
-        documents=documents or 0,
-        fields=[] if catalogue.schema is None else _fields(catalogue.schema),
+        indexes=[
+            IndexBody(name=name, status=status_of(state), documents=state.documents or 0, fields=_fields(state.schema))
+            for name, state in states.items()
+        ],
     )
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from server.errors import busy
 from server.metrics import CONTENT_TYPE
 from server.routes import AppServices
-from server.schemas import State, errors, state_of
+from server.schemas import Status, errors, status_of
 
 router = APIRouter(tags=["operations"])
 
@@ -18,7 +18,7 @@ class Health(BaseModel):
 
 class IndexState(BaseModel):
     name: str = Field(examples=["default"])
-    status: State
+    status: Status
     documents: int = Field(description="Documents in it, as far as that is known.", examples=[34006])
 
 
@@ -41,10 +41,12 @@ async def alive() -> Health:
 async def ready(services: AppServices) -> Readiness:
     """Are the model and the indexes loaded? 503 until they are, and while none of them can be used."""
     model = services.transcriber.name
-    counts = await services.catalogues.counts()
-    indexes = [IndexState(name=name, status=state_of(count), documents=count or 0) for name, count in counts.items()]
-    if all(count is None for count in counts.values()):
+    states = await services.catalogues.states()
+    if all(state.documents is None for state in states.values()):
         raise busy("No index can be used. The server's log says why.", 5, code="index_unavailable")
+    indexes = [
+        IndexState(name=name, status=status_of(state), documents=state.documents or 0) for name, state in states.items()
+    ]
     return Readiness(status="ready", model=model, documents=sum(index.documents for index in indexes), indexes=indexes)
 
 

@@ -54,7 +54,7 @@ async def search(
 ) -> SearchAnswer:
     """Search the catalogue by typed text."""
     started = time.monotonic()
-    options = search_options(catalogue.index, limit, filters, facets, offset)
+    options = await search_options(catalogue, limit, filters, facets, offset)
     if not q and not options.filters:
         raise ApiError(400, "invalid_request", "q: say what to look for, or send a filter.", param="q")
     found = await catalogue.reading(find, Proposal(q), catalogue.index, options)

@@ -110,7 +110,7 @@ async def voice_search(
     """Recognise a spoken query and search the catalogue for it."""
     options = decoding_options(services, model, language, alternatives)
     catalogue = services.catalogues.named(index)
-    asked = Asked(catalogue, search_options(catalogue.index, limit, filters, facets), snippets)
+    asked = Asked(catalogue, await search_options(catalogue, limit, filters, facets), snippets)
     data = await file.read()
     await file.close()
     return await while_connected(request, services, _answer(services, data, options, asked))

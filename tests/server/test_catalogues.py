@@ -255,12 +255,12 @@ def test_a_catalogue_that_is_away_is_opened_when_it_is_back(tmp_path: Path, monk
 
     async def lived() -> None:
         assert not await catalogue.open()
-        assert await catalogue.count() is None
+        assert (await catalogue.state()).documents is None
         with pytest.raises(IndexAway) as caught:
             _ = catalogue.index
         assert caught.value.reason == "the database does not answer"
         await catalogue.open_when_it_is_back()
-        assert await catalogue.count() == 0
+        assert (await catalogue.state()).documents == 0
         await catalogue.close()
 
     asyncio.run(lived())
