@@ -62,7 +62,7 @@ OPTIONS = ListenOptions(interim_results=True, endpointing=False)
 async def converse(services: Services, recordings: list[Pcm]) -> list[Results]:
     """Speak the recordings one after the other at their own pace; only in the first a word is misheard."""
     results: list[Results] = []
-    recogniser = Mishearing(services, OPTIONS)
+    recogniser = Mishearing(services, OPTIONS, services.catalogues.named(None), SearchOptions())
 
     async def send(message: ServerMessage) -> None:
         if isinstance(message, Results):
