@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import soundfile
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 import server.catalogues
@@ -202,6 +203,20 @@ def test_listeners_are_refused_what_is_not_there(client: TestClient, query: str,
         pass
     assert refused.value.status_code == status
     assert refused.value.json()["error"]["code"] == code
+
+
+@pytest.mark.parametrize(("query", "ids"), [("", ["1", "4"]), ("&filter=country:NO", ["4"]), ("&index=teas", [])])
+def test_what_a_listener_says_is_filtered_too(
+    client: TestClient, sample_files: list[Path], query: str, ids: list[str]
+) -> None:
+    clip = next(file for file in sample_files if "reykjavik" in file.name)
+    pcm, _ = soundfile.read(clip, dtype="int16")
+    with client.websocket_connect(f"/v1/listen?endpointing=false{query}") as listener:
+        listener.send_bytes(pcm.tobytes())
+        listener.send_json({"type": "CloseStream"})
+        messages = [listener.receive_json() for _ in range(2)]
+    found = [result["id"] for result in messages[1]["search"]["results"] if "Reykjav" in result["title"]]
+    assert sorted(found) == ids
 
 
 def test_a_catalogue_is_replaced_as_a_whole(client: TestClient) -> None:
