@@ -74,15 +74,13 @@ class Catalogue:
         try:
             self._index = await in_daemon_thread(_opened, self.options, self._with_sample)
         except IndexAway as error:
-            if str(self._away) != str(error):
-                logger.warning("catalogue %s is away, and is tried again: %s", self.name, error)
-            self._away = error
+            self._note(error)
         except IndexUnavailable as error:
             raise IndexUnavailable(f'catalogue "{self.name}": {error}', error.reason) from error
         return self._index is not None
 
     async def open_when_it_is_back(self) -> None:
-        """Try until it is open. What else turns out to be wrong with it is told in the log, once, and to who asks."""
+        """Try until it is open, whatever else turns out to be wrong with it: its owner may mend that meanwhile."""
         while True:
             await asyncio.sleep(RETRY_SECONDS)
             try:
@@ -90,7 +88,12 @@ class Catalogue:
                     logger.info("catalogue %s is back", self.name)
                     return
             except IndexUnavailable as error:
-                self._away = IndexAway(str(error), error.reason)
+                self._note(IndexAway(str(error), error.reason))
+
+    def _note(self, away: IndexAway) -> None:
+        if str(self._away) != str(away):
+            logger.warning("catalogue %s is away, and is tried again: %s", self.name, away)
+        self._away = away
 
     async def reading(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a search or a look-up off the event loop."""

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 import server.catalogues
 from search.configuration import CatalogueOptions
-from search.errors import IndexAway, InvalidConfiguration
+from search.errors import IndexAway, IndexUnavailable, InvalidConfiguration
 from search.index import SearchIndex, open_index
 from search.schema import Field, Schema
 from server.app import create_app
@@ -139,6 +142,21 @@ def test_what_cannot_be_asked_is_told(client: TestClient, params: dict, code: st
     assert said in message
 
 
+PIECES = st.sampled_from(
+    ["country:", "population:", "-", "..", ",", '"', '""', "1e308", "2026-01-31", "IS", " ", "\x00"]
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PIECES | st.text(max_size=5)), st.text(max_size=20), st.sampled_from(["filter", "facets", "index"]))
+def test_whatever_is_asked_the_answer_is_honest(client: TestClient, pieces: list[str], q: str, name: str) -> None:
+    asked = urlencode({"q": q, name: "".join(pieces), "snippets": "true"}, errors="surrogatepass")
+    response = client.get(f"/v1/search?{asked}")
+    if response.status_code != 200:
+        assert response.status_code == (404 if name == "index" and "index_not" in response.text else 400), response.text
+        assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+
+
 def test_each_catalogue_has_its_own_documents(client: TestClient) -> None:
     assert client.get("/v1/documents/1").json()["title"] == "Reykjavík"
     assert client.get("/v1/documents/1?index=teas").json()["title"] == "Darjeeling"
@@ -254,14 +272,18 @@ def test_an_index_with_other_fields_keeps_it_from_starting_and_is_told_how_to_me
     assert "--replace" in str(failure)
 
 
-def test_a_catalogue_that_is_away_is_opened_when_it_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database is a stand-in, which is there at the third try."""
+def test_a_catalogue_that_is_away_is_opened_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database is a stand-in, which is there at the second try, but of use only at the third."""
     tries = []
 
     def opened(url: str, schema: Schema | None) -> SearchIndex:
         tries.append(url)
-        if len(tries) < 3:
+        if len(tries) == 1:
             raise IndexAway(f"{url} does not answer", "the database does not answer")
+        if len(tries) == 2:
+            raise IndexUnavailable(f"{url} is PostgreSQL 8; use 13 or later")
         return open_index(url, schema)
 
     monkeypatch.setattr(server.catalogues, "open_index", opened)
@@ -280,3 +302,4 @@ def test_a_catalogue_that_is_away_is_opened_when_it_is_back(tmp_path: Path, monk
 
     asyncio.run(lived())
     assert len(tries) == 3
+    assert "PostgreSQL 8" in caplog.text
