@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import search.cities
 from search.configuration import CatalogueOptions, Configuration, read_configuration
-from search.errors import IndexAway, IndexUnavailable
+from search.errors import IndexAway, IndexBusy, IndexUnavailable
 from search.index import SearchIndex, open_index
 from search.schema import Schema
 from server.errors import ApiError, busy
@@ -73,8 +73,8 @@ class Catalogue:
         """Open the index; whether it is there. Raises IndexUnavailable where trying again will not help."""
         try:
             self._index = await in_daemon_thread(_opened, self.options, self._with_sample)
-        except IndexAway as error:
-            self._note(error)
+        except (IndexAway, IndexBusy) as error:
+            self._note(IndexAway(str(error), error.reason))
         except IndexUnavailable as error:
             raise IndexUnavailable(f'catalogue "{self.name}": {error}', error.reason) from error
         return self._index is not None
