@@ -1,6 +1,7 @@
 """What a server answers, as values. Fields that a newer server adds are passed over."""
 
 import builtins
+import types
 from collections import abc
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,7 +36,9 @@ class Transcript:
 class Result:
     """A document that was found. `score` compares with other results of the same answer only.
 
-    `match` tells why: `text`, it has words that were heard; `acoustic`, it is called what sounds like a part of that.
+    `match` tells why: `text`, it has words that were heard; `sound`, it is called what sounds like a part of that;
+    `acoustic`, the acoustic model finds that likely, too. `highlights`, where they are asked for, are HTML of the
+    document's parts, with the query's words in `<mark>` and all else escaped.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Result:
     body: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     match: str = "text"
+    highlights: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,11 @@ class Quality:
 
 @dataclass(frozen=True)
 class VoiceSearchAnswer:
-    """What was heard in a clip and what was found for it; `timings` in milliseconds."""
+    """What was heard in a clip and what was found for it; `timings` in milliseconds.
+
+    `total` documents match, None where the server does not tell; `facets` has, for each field that was asked for, how
+    many of them have each value.
+    """
 
     id: str
     model: str
@@ -70,15 +78,19 @@ class VoiceSearchAnswer:
     results: tuple[Result, ...]
     quality: Quality
     timings: Mapping[str, float]
+    total: int | None = None
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class SearchAnswer:
-    """What was found for a typed query; `timings` in milliseconds."""
+    """What was found for a typed query; `total`, `facets` and `timings` as for a spoken one."""
 
     query: str
     results: tuple[Result, ...]
     timings: Mapping[str, float]
+    total: int | None = None
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def read_answer(kind: type[T], value: Any) -> T:
@@ -98,6 +110,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         case abc.Mapping, dict():
             item_kind = get_args(kind)[1]
             return {key: _read(item_kind, item, f"{where}.{key}") for key, item in value.items()}
+        case types.UnionType, _:
+            return None if value is None else _read(get_args(kind)[0], value, where)
         case None, dict() if is_dataclass(kind):
             return _read_fields(kind, value, where)
     if kind is Any:

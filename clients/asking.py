@@ -28,6 +28,8 @@ class Question:
     language: str | None = None
     limit: int | None = None
     whole: bool = False
+    filters: Sequence[str] = ()
+    index: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _ask_piece(client: Client, file: str, piece: Piece, question: Question, alon
             model=question.model,
             language=question.language,
             limit=question.limit,
+            filters=question.filters,
+            index=question.index,
         )
     except SayseekError as exc:
         return Outcome(file, piece, error=exc, alone=alone)

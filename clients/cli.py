@@ -45,6 +45,15 @@ Server = Annotated[
 Limit = Annotated[int | None, typer.Option(min=1, max=100, help="Most results per utterance.")]
 Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language spoken, such as en.")]
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model to ask.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="FIELD:VALUE",
+        help="Find only such: country:IS, price:10..20, -brand:acme. May be repeated.",
+    ),
+]
+Index = Annotated[str | None, typer.Option("--index", metavar="NAME", help="The catalogue to search.")]
 ApiKey = Annotated[
     str | None, typer.Option(envvar="SAYSEEK_API_KEY", show_envvar=True, metavar="KEY", help="The server's key.")
 ]
@@ -128,6 +137,8 @@ def ask(
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per utterance, a line each.")] = False,
     limit: Limit = None,
+    filters: Filters = None,
+    index: Index = None,
     language: Language = None,
     model: Model = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files in work at once.")] = 4,
@@ -149,7 +160,7 @@ def ask(
     """
     if files.count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input (-) can be read only once")
-    question = Question(model, language, limit, whole)
+    question = Question(model, language, limit, whole, filters or (), index)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     printer = JsonPrinter(console) if as_json else TextPrinter(console, errors, several_files=len(files) > 1)
     try:
@@ -172,6 +183,8 @@ def listen(
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, a line each.")] = False,
     limit: Limit = None,
+    filters: Filters = None,
+    index: Index = None,
     language: Language = None,
     model: Model = None,
     endpointing: Annotated[
@@ -195,7 +208,15 @@ def listen(
     printer = JsonLivePrinter(console) if as_json else TextLivePrinter(console, errors)
     gate = SpeechGate() if endpointing is Endpointing.CLIENT else None
     client = _client(AsyncClient, server, api_key, TIMEOUT_SECONDS)
-    asking = partial(client.stream, model=model, language=language, limit=limit, endpointing=gate is None)
+    asking = partial(
+        client.stream,
+        model=model,
+        language=language,
+        limit=limit,
+        filters=filters or (),
+        index=index,
+        endpointing=gate is None,
+    )
     try:
         if list_devices:
             _print_devices(console)

@@ -6,7 +6,7 @@ is tried again, `errors` what is raised.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -16,7 +16,7 @@ from clients import live_protocol, protocol
 from clients.answers import SearchAnswer, VoiceSearchAnswer
 from clients.errors import SayseekError, translated_errors, translated_setup_errors
 from clients.live_protocol import StreamOptions
-from clients.protocol import Arriving, Audio, Call
+from clients.protocol import Arriving, Asked, Audio, Call
 from clients.retries import DEFAULT_RETRIES, NO_RETRIES, RECONNECTIONS, Retries, RetryOptions
 from clients.stream import Stream
 
@@ -55,34 +55,63 @@ class Client:
         language: str | None = None,
         limit: int | None = None,
         alternatives: int | None = None,
+        filters: Sequence[str] = (),
+        facets: Sequence[str] = (),
+        index: str | None = None,
+        snippets: bool = False,
     ) -> VoiceSearchAnswer:
         """What is said in a clip, and what the catalogue has for it.
 
         `audio` is a path, the bytes of a file (wav, flac, mp3, ogg, opus, webm, m4a, …) or a file opened in binary
         mode. `language` is ISO 639-1; at most `limit` results (1 to 100) and `alternatives` (0 to 10). What is
-        None, the server chooses. Raises `OSError` when the file cannot be read.
+        None, the server chooses. Only documents that pass all `filters`, such as "country:IS", of the catalogue
+        `index` are found; for each of the fields in `facets` those that match are counted by its values; `snippets`
+        gives results `highlights`. Raises `OSError` when the file cannot be read.
         """
+        asked = Asked(filters, facets, index, snippets)
         clip = protocol.read_clip(audio, filename)
-        return self._ask(protocol.voice_search(clip, model, language, limit, alternatives))
+        return self._ask(protocol.voice_search(clip, model, language, limit, alternatives, asked))
 
-    def search(self, q: str, limit: int | None = None) -> SearchAnswer:
-        """What the catalogue has for a typed query; at most `limit` results (1 to 100)."""
-        return self._ask(protocol.search(q, limit))
+    def search(
+        self,
+        q: str = "",
+        limit: int | None = None,
+        offset: int | None = None,
+        *,
+        filters: Sequence[str] = (),
+        facets: Sequence[str] = (),
+        index: str | None = None,
+        snippets: bool = False,
+    ) -> SearchAnswer:
+        """What the catalogue has for a typed query: at most `limit` results (1 to 100) after the first `offset`.
 
-    def put_documents(self, documents: Iterable[Mapping[str, Any]]) -> int:
+        The rest is as for `voice_search`. With filters `q` may be empty: all that pass them, the most popular first.
+        """
+        return self._ask(protocol.search(q, limit, offset, Asked(filters, facets, index, snippets)))
+
+    def put_documents(self, documents: Iterable[Mapping[str, Any]], *, index: str | None = None) -> int:
         """Adds documents `{"id", "title", "body"?, …}`, or replaces those with the same id; gives how many.
 
         They travel in batches: after an error, those before it may be in the catalogue, and putting all again is safe.
         """
-        return sum(self._ask(call) for call in protocol.put_documents(documents))
+        return sum(self._ask(call) for call in protocol.put_documents(documents, index))
 
-    def get_document(self, document_id: str) -> dict[str, Any]:
+    def replace_documents(
+        self, documents: Iterable[Mapping[str, Any]], *, index: str | None = None, allow_empty: bool = False
+    ) -> int:
+        """Makes these all the documents that there are, at once; gives how many.
+
+        They travel in one request, for which servers take some 25 MB. None at all is refused without `allow_empty`.
+        """
+        return self._ask(protocol.replace_documents(documents, index, allow_empty))
+
+    def get_document(self, document_id: str, *, index: str | None = None) -> dict[str, Any]:
         """One document, as it was put. Raises `NotFound`."""
-        return self._ask(protocol.get_document(document_id))
+        return self._ask(protocol.get_document(document_id, index))
 
-    def delete_document(self, document_id: str) -> None:
+    def delete_document(self, document_id: str, *, index: str | None = None) -> None:
         """Takes one document out of the catalogue. Raises `NotFound`."""
-        self._ask(protocol.delete_document(document_id))
+        self._ask(protocol.delete_document(document_id, index))
 
     def ready(self) -> bool:
         """Whether the server has loaded its model and index; asked once. Raises `ServerUnreachable`."""
@@ -143,26 +172,47 @@ class AsyncClient:
         language: str | None = None,
         limit: int | None = None,
         alternatives: int | None = None,
+        filters: Sequence[str] = (),
+        facets: Sequence[str] = (),
+        index: str | None = None,
+        snippets: bool = False,
     ) -> VoiceSearchAnswer:
         """As `Client.voice_search`; files are read in a thread."""
+        asked = Asked(filters, facets, index, snippets)
         clip = await asyncio.to_thread(protocol.read_clip, audio, filename)
-        return await self._ask(protocol.voice_search(clip, model, language, limit, alternatives))
+        return await self._ask(protocol.voice_search(clip, model, language, limit, alternatives, asked))
 
-    async def search(self, q: str, limit: int | None = None) -> SearchAnswer:
+    async def search(
+        self,
+        q: str = "",
+        limit: int | None = None,
+        offset: int | None = None,
+        *,
+        filters: Sequence[str] = (),
+        facets: Sequence[str] = (),
+        index: str | None = None,
+        snippets: bool = False,
+    ) -> SearchAnswer:
         """As `Client.search`."""
-        return await self._ask(protocol.search(q, limit))
+        return await self._ask(protocol.search(q, limit, offset, Asked(filters, facets, index, snippets)))
 
-    async def put_documents(self, documents: Iterable[Mapping[str, Any]]) -> int:
+    async def put_documents(self, documents: Iterable[Mapping[str, Any]], *, index: str | None = None) -> int:
         """As `Client.put_documents`."""
-        return sum([await self._ask(call) for call in protocol.put_documents(documents)])
+        return sum([await self._ask(call) for call in protocol.put_documents(documents, index)])
 
-    async def get_document(self, document_id: str) -> dict[str, Any]:
+    async def replace_documents(
+        self, documents: Iterable[Mapping[str, Any]], *, index: str | None = None, allow_empty: bool = False
+    ) -> int:
+        """As `Client.replace_documents`."""
+        return await self._ask(protocol.replace_documents(documents, index, allow_empty))
+
+    async def get_document(self, document_id: str, *, index: str | None = None) -> dict[str, Any]:
         """As `Client.get_document`."""
-        return await self._ask(protocol.get_document(document_id))
+        return await self._ask(protocol.get_document(document_id, index))
 
-    async def delete_document(self, document_id: str) -> None:
+    async def delete_document(self, document_id: str, *, index: str | None = None) -> None:
         """As `Client.delete_document`."""
-        await self._ask(protocol.delete_document(document_id))
+        await self._ask(protocol.delete_document(document_id, index))
 
     async def ready(self) -> bool:
         """As `Client.ready`."""
@@ -184,6 +234,8 @@ class AsyncClient:
         hangover_min: float | None = None,
         hangover_max: float | None = None,
         utterance_end: float | None = None,
+        filters: Sequence[str] = (),
+        index: str | None = None,
         reconnect: RetryOptions = RECONNECTIONS,
     ) -> Stream:
         """Speech while it is spoken: audio in, words as they come and the results at once when the speaker stops.
@@ -201,7 +253,8 @@ class AsyncClient:
         seconds of silence, by its own judgement where None; a query that reads complete after as little as
         `hangover_min`, one that breaks off after as much as `hangover_max`. Without `endpointing` call `finalize` for
         that.
-        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. A connection that breaks is opened again
+        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. `filters` and `index` are as for
+        `Client.voice_search`. A connection that breaks is opened again
         as `reconnect` says; the first as the client's `retry`.
         """
         options = StreamOptions(
@@ -218,6 +271,8 @@ class AsyncClient:
             hangover_min=hangover_min,
             hangover_max=hangover_max,
             utterance_end=utterance_end,
+            filters=tuple(filters),
+            index=index,
         )
         return Stream(
             live_protocol.address(self._http.base_url, options),

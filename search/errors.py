@@ -32,6 +32,10 @@ class CatalogueError(SearchError):
         self.problem = problem
 
 
+class InvalidConfiguration(SearchError):
+    """The file that names the owner's catalogues is not understood; the message says where and how to mend it."""
+
+
 class InvalidSchema(SearchError):
     """What an owner's configuration says of an index's fields cannot be done; the message says how to mend it."""
 
@@ -58,3 +62,7 @@ class IndexUnavailable(SearchError):
     def __init__(self, message: str, reason: str = "the index cannot be used") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class IndexAway(IndexUnavailable):
+    """The index cannot be opened because what holds it, a database, does not answer now: try again later."""

@@ -6,6 +6,7 @@ A document and a query meet only where their tokens are equal, so both go throug
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 MAX_TOKEN_CHARACTERS = 64
 
@@ -56,6 +57,10 @@ _WORD = re.compile(r"\w+")
 _MARKED_WORD = re.compile(f"{WORD_CHARACTER}+")
 _MARKED_SCRIPT = re.compile("[\u0900-\U0010ffff]")
 
+# A word in text that is not folded, with all marks and what folding drops.
+_WRITTEN_WORD = re.compile(f"[\\w\u0300-\u036f{_APOSTROPHES}{_INVISIBLE}]+")
+_MARKED_WRITTEN_WORD = re.compile(f"[\\w{''.join(_MARKS)}{_APOSTROPHES}{_INVISIBLE}]+")
+
 # Scripts written without spaces between words: Thai and Lao, Burmese, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+")
 
@@ -82,6 +87,37 @@ def tokens(text: str) -> list[str]:
 def is_text(text: str) -> bool:
     """Whether a string can be written as UTF-8; half a surrogate pair cannot."""
     return text == text.encode(errors="replace").decode()
+
+
+def located_tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """The tokens of a text, each with where what it was made of begins and ends in it."""
+    written = _MARKED_WRITTEN_WORD if _MARKED_SCRIPT.search(text) else _WRITTEN_WORD
+    for match in written.finditer(text.replace("_", " ")):
+        word, at = match.group(), match.start()
+        located = _located_often(word) if len(word) <= MAX_TOKEN_CHARACTERS else _located(word)
+        for token, start, end in located:
+            yield token, at + start, at + end
+
+
+def _located(word: str) -> tuple[tuple[str, int, int], ...]:
+    return tuple((token, start, end) for start, end in _parts(word) for token in tokens(word[start:end]))
+
+
+# Most words of a text are in the next one, too.
+_located_often = lru_cache(20_000)(_located)
+
+
+def _parts(word: str) -> Iterator[tuple[int, int]]:
+    """Where the parts of a word lie that make tokens: pairs of characters in scripts without spaces, else all of it."""
+    at = 0
+    for run in _UNSPACED.finditer(word):
+        if at < run.start():
+            yield at, run.start()
+        for first in range(run.start(), max(run.start() + 1, run.end() - 1)):
+            yield first, min(first + 2, run.end())
+        at = run.end()
+    if at < len(word):
+        yield at, len(word)
 
 
 def _words(folded: str) -> list[str]:

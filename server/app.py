@@ -12,7 +12,7 @@ from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
-from server.routes import documents, listen, models, operations, page, search, voice_search
+from server.routes import documents, indexes, listen, models, operations, page, search, voice_search
 from server.services import Services
 from server.settings import Settings
 from server.turn_away import TurnAway
@@ -23,7 +23,10 @@ Try `POST /v1/voice-search` with a recording. Every error has the same body and 
 
 
 def create_app(settings: Settings, on_failure: Callable[[Exception], None] | None = None) -> FastAPI:
-    """A Sayseek server. `on_failure` is told when the model or the index cannot be loaded."""
+    """A Sayseek server. `on_failure` is told when the model or an index cannot be loaded.
+
+    Raises InvalidConfiguration where the file that names the catalogues is not understood.
+    """
     services = Services(settings, on_failure)
 
     @asynccontextmanager
@@ -42,6 +45,6 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
-    for routes in (voice_search, listen, search, documents, models, operations, page):
+    for routes in (voice_search, listen, search, documents, indexes, models, operations, page):
         app.include_router(routes.router)
     return app

@@ -5,7 +5,6 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,13 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from asr.errors import AsrError
-from search.catalogue import Catalogue, read_catalogue
-from search.document import Document
+from search.configuration import CatalogueOptions, read_configuration
 from search.errors import SearchError
-from search.index import open_index
+from server.indexing import run_indexing
 from server.settings import Settings
 
 app = typer.Typer(
@@ -99,6 +96,8 @@ def serve(**flags: str | None) -> None:
 
     try:
         failure = run(settings, announce=_say_what_to_try)
+    except SearchError as error:
+        raise fail(str(error)) from None
     except OSError as error:
         raise fail(_why_no_listening(settings.host, settings.port, error)) from None
     if failure:
@@ -135,30 +134,42 @@ def index(
     into: Annotated[
         str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER. [SAYSEEK_INDEX]")
     ] = None,
+    catalogues: Annotated[
+        Path | None, typer.Option(help="The TOML file that names your catalogues. [SAYSEEK_CATALOGUES]")
+    ] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of them; without it the default one.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make these all the documents that there are, at once, when all are read.")
+    ] = False,
 ) -> None:
-    """Add a catalogue's documents to the search index; those with an id that is there already replace it."""
-    settings = load_settings(index=into)
+    """Add a catalogue's documents to the search index; those with an id that is there already replace it.
+
+    A server may run and search meanwhile. Until all is written, and where that is interrupted, it finds what was there.
+    """
+    if into and (catalogues or catalogue):
+        raise fail("--index says where the index is, and --catalogue which one the file names: give one of them", 2)
+    settings = load_settings(index=into, catalogues=None if into else catalogues)
     try:
-        catalogue = read_catalogue(file)
-        with open_index(settings.index) as target, _reading_progress() as progress:
-            count = target.upsert(_with_progress(catalogue, progress))
-            total = target.count()
+        run_indexing(_target(settings, into, catalogue), file, replace=replace, out=out, err=err)
     except SearchError as error:
         raise fail(str(error)) from None
-    out.print(f"Indexed {count:,} documents into {escape(settings.index)}, which now holds {total:,}.", highlight=False)
+    except KeyboardInterrupt as interrupt:
+        raise fail(str(interrupt) or "interrupted", 130) from None
 
 
-def _reading_progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err)
-
-
-def _with_progress(catalogue: Catalogue, progress: Progress) -> Iterator[Document]:
-    task = progress.add_task(f"Reading {escape(catalogue.path.name)}", total=catalogue.size)
-    for document in catalogue:
-        yield document
-        progress.update(task, completed=catalogue.bytes_read)
-    progress.update(task, description="Writing the index", completed=catalogue.size)
+def _target(settings: Settings, into: str | None, name: str | None) -> CatalogueOptions:
+    """The catalogue to write to. Raises InvalidConfiguration."""
+    if into or not settings.catalogues:
+        if name:
+            raise fail("--catalogue names one of the file that --catalogues names: give that, too", 2)
+        return CatalogueOptions(settings.index)
+    configuration = read_configuration(settings.catalogues)
+    named = configuration.catalogues.get(name or configuration.default)
+    if named is None:
+        raise fail(f'{settings.catalogues} has no catalogue "{name}"; it has {", ".join(configuration.catalogues)}', 2)
+    return named
 
 
 @app.command()

@@ -97,6 +97,8 @@ def api_error(error: Exception, request_id: str) -> ApiError:
             return busy(f"{error.reason.capitalize()}.", 5, code="index_busy")
         case search_errors.InvalidDocument():
             return ApiError(400, "invalid_document", str(error), param="documents")
+        case search_errors.InvalidFilter():
+            return ApiError(400, "invalid_filter", f"filter: {error}.", param="filter")
         case search_errors.IndexUnavailable():
             logger.error("index unavailable id=%s: %s", request_id, error)
             message = f"{error.reason.capitalize()}. The server's log says more of {request_id}."

@@ -9,7 +9,7 @@ from asr.engine import DecodedClip
 from asr.transcript import Transcript
 from search.result import Found, SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
-from server.services import Services
+from server.catalogues import Catalogue
 
 READINGS_BESIDE = 3  # the best: each may sound more like the name that was said
 READINGS_WITH_NAMES = 1  # with two, none of 300 queries more was right
@@ -22,15 +22,15 @@ def to_be_searched(options: DecodingOptions, names: PhraseTrie | None) -> Decodi
 
 
 async def find_meant(
-    services: Services, transcript: Transcript, clip: DecodedClip | None, search: SearchOptions
+    catalogue: Catalogue, transcript: Transcript, clip: DecodedClip | None, search: SearchOptions
 ) -> VoiceResults:
     """What is found for what was heard; where `clip` was not heard as `to_be_searched`, for its text alone."""
     if not transcript.text:
         return VoiceResults("", Found([]))
     if clip is None or clip.score is None:
-        return await services.in_search_thread(find, Proposal(transcript.text), services.index, search)
-    proposal = await services.in_search_thread(propose, transcript, services.index, search.filters)
+        return await catalogue.reading(find, Proposal(transcript.text), catalogue.index, search)
+    proposal = await catalogue.reading(propose, transcript, catalogue.index, search.filters)
     texts = proposal.texts
     told = await asyncio.wrap_future(clip.score(texts)) if texts else []
     likelihoods = dict(zip(texts, told, strict=True))
-    return await services.in_search_thread(find, proposal, services.index, search, likelihoods)
+    return await catalogue.reading(find, proposal, catalogue.index, search, likelihoods)

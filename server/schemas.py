@@ -1,10 +1,34 @@
 """The shapes of requests and answers that several routes share, with an example for every field."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field
 
 from search.result import Match, Result
+from server.catalogues import State
+
+Total: TypeAlias = Annotated[
+    int, Field(description="Documents that match, of which `results` are a page.", examples=[1])
+]
+Facets: TypeAlias = Annotated[
+    Mapping[str, Mapping[str, int]] | None,
+    Field(
+        description="For each field that was asked for, how many of the documents that match have each value; the most "
+        "frequent first, 100 at most.",
+        examples=[{"country": {"Iceland": 1}}],
+    ),
+]
+
+
+Status: TypeAlias = Annotated[
+    Literal["open", "unavailable"],
+    Field(description="`unavailable`: its database is away; it is tried again by itself.", examples=["open"]),
+]
+
+
+def status_of(state: State) -> Status:
+    return "unavailable" if state.documents is None else "open"
 
 
 class SearchResult(BaseModel):
@@ -20,12 +44,18 @@ class SearchResult(BaseModel):
     match: Match = Field(
         "text",
         examples=["text"],
-        description="Why it is here: `text`, it has words that were heard; `acoustic`, it is called what sounds like a "
-        "part of that, and what the acoustic model finds likely.",
+        description="Why it is here: `text`, it has words that were heard; `sound`, it is called what sounds like a "
+        "part of that; `acoustic`, the acoustic model finds that likely, too.",
+    )
+    highlights: Mapping[str, str] | None = Field(
+        None,
+        description="Where snippets are asked for: HTML of the title, of the part of the body that has most of the "
+        "query's words, and of other fields that have some. Escaped, with these words in `<mark>`.",
+        examples=[{"title": "<mark>Reykjavík</mark>", "body": "Capital of Iceland"}],
     )
 
     @classmethod
-    def of(cls, result: Result) -> "SearchResult":
+    def of(cls, result: Result, highlights: Mapping[str, str] | None = None) -> "SearchResult":
         return cls(
             id=result.id,
             score=round(result.score, 4),
@@ -33,6 +63,7 @@ class SearchResult(BaseModel):
             body=result.body,
             fields=dict(result.fields),
             match=result.match,
+            highlights=highlights,
         )
 
 

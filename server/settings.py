@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         description="Titles that the decoder reads for beside the transcript, so that they are found; a catalogue with "
         "more has none read for, and 0 none at all.",
     )
+    catalogues: Path | None = Field(
+        None,
+        description="TOML file that names your catalogues, where their indexes are and what their fields are for; "
+        "it stands for the two settings before.",
+    )
 
     max_connections: int = Field(
         1_000, ge=1, description="Connections that may be open at once; at most a third of the file descriptors."

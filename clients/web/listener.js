@@ -32,13 +32,13 @@ export class Listener {
   #keepAlive = null;
 
   /**
-   * `detects`: the page finds the speech, and calls `endUtterance`. `on` has the callbacks `ready()`, `speech()` where
+   * `detects`: the page finds the speech, and calls `endUtterance`. `asked` are the search's parameters. `on` has the callbacks `ready()`, `speech()` where
    * the server hears somebody begin, `results(message)`, `failed(message)` where the server could not answer an utterance, `waiting(cause)` before
    * another try to connect, and `end(trouble)`, with null when all has been answered.
    */
-  constructor({ detects, limit }, on) {
+  constructor({ detects, asked }, on) {
     const endpointing = detects ? { endpointing: "false" } : { vad_events: "true" };
-    this.#params = new URLSearchParams({ sample_rate: 16_000, interim_results: "true", limit, ...endpointing });
+    this.#params = new URLSearchParams({ sample_rate: 16_000, interim_results: "true", ...asked, ...endpointing });
     this.#detects = detects;
     this.#on = on;
   }

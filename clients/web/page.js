@@ -1,6 +1,7 @@
 /** The page: its states, and what it shows in each. */
 
 import { onPress } from "./button.js";
+import { chosen, offerCatalogues, onChoice } from "./catalogues.js";
 import { askForKey } from "./key_dialog.js";
 import { Meter } from "./meter.js";
 import { prepare } from "./microphone.js";
@@ -117,7 +118,7 @@ function listen() {
   forgive();
   retry = listen;
   enter("starting");
-  const own = new Session(LIMIT, {
+  const own = new Session({ limit: LIMIT, ...chosen() }, {
     listening: () => enter("listening"),
     level: (dbfs) => meter.push(dbfs),
     speech: () => {
@@ -190,7 +191,7 @@ async function type() {
   say("Searching…");
   try {
     const { signal } = typed;
-    const { query: asked, results, timings } = await search(text, LIMIT, signal);
+    const { query: asked, results, timings } = await search(text, { limit: LIMIT, ...chosen() }, signal);
     remember();
     transcript.final(text);
     show({ query: asked, results, said: text, took: timings.total_ms });
@@ -207,8 +208,10 @@ async function type() {
 
 async function suffer(trouble) {
   if (trouble.cause !== "key") complain(trouble);
-  else if (await askForKey()) retry();
-  else complain(trouble);
+  else if (await askForKey()) {
+    offerCatalogues();
+    retry();
+  } else complain(trouble);
 }
 
 notice.querySelector("button").addEventListener("click", () => retry?.());
@@ -217,9 +220,11 @@ byId("search").addEventListener("submit", (event) => {
   query.blur(); // a phone's keyboard makes room for the results
   type();
 });
+onChoice(() => query.value.trim() && type());
 onPress(talk, { isOn: () => session !== null, start: listen, stop: () => session?.stop() });
 addEventListener("keydown", ({ key }) => key === "Escape" && session?.stop());
 // Who looks at something else does not speak to this page.
 document.addEventListener("visibilitychange", () => document.hidden && session?.stop());
 
+offerCatalogues();
 byId("privacy").hidden = !(await prepare());

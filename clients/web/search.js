@@ -3,10 +3,10 @@
 import { authorization } from "./key.js";
 import { Trouble } from "./trouble.js";
 
-/** What a typed query finds: `{query, results, timings}`. Throws Trouble, also "key" where a key is needed. */
-export async function search(query, limit, signal) {
+/** What a typed query finds: `{query, results, timings}`; `asked` are more parameters. Throws Trouble, also "key" where a key is needed. */
+export async function search(query, asked, signal) {
   const address = new URL("v1/search", document.baseURI);
-  address.search = new URLSearchParams({ q: query, limit });
+  address.search = new URLSearchParams({ q: query, ...asked });
   const response = await answer(address, signal);
   if (response.ok) return response.json();
   throw await troubleIn(response);

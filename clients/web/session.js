@@ -9,7 +9,7 @@ const PATIENCE_SECONDS = 30; // after which nobody is there any more
 
 export class Session {
   #on;
-  #limit;
+  #asked;
   #microphone;
   #listener = null;
   #isStopped = false;
@@ -17,11 +17,11 @@ export class Session {
   #timers = [];
 
   /**
-   * `on` has the callbacks `listening()`, `level(dbfs)`, `speech()`, `quiet()`, `results(message)`, `failed(message)`,
+   * `asked` are the search's parameters: `limit`, `index`. `on` has the callbacks `listening()`, `level(dbfs)`, `speech()`, `quiet()`, `results(message)`, `failed(message)`,
    * `waiting(cause)`, `ready()`, `stopping()` and, last, `end(trouble)`, with null where all went well.
    */
-  constructor(limit, on) {
-    this.#limit = limit;
+  constructor(asked, on) {
+    this.#asked = asked;
     this.#on = on;
     this.#microphone = new Microphone(
       (level, given) => this.#hear(level, given),
@@ -41,7 +41,7 @@ export class Session {
       return;
     }
     this.#listener = new Listener(
-      { detects: this.#microphone.detects, limit: this.#limit },
+      { detects: this.#microphone.detects, asked: this.#asked },
       { ...this.#on, speech: () => this.#heardSpeech(), end: (trouble) => this.#end(trouble) },
     );
     this.#listener.connect();

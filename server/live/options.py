@@ -1,7 +1,7 @@
 """What a listener may ask for: the parameters of `GET /v1/listen`, checked once, at connecting."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from server.errors import ApiError
 from server.keywords import MOST, can_be_expected
+from server.searching import FILTER, INDEX
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
 MODELS_ELSEWHERE = ("nova", "flux", "enhanced", "base", "general", "whisper", "2-", "default")
@@ -73,6 +74,8 @@ class ListenOptions(BaseModel):
         description="Words or phrases that are expected, repeated or between commas; `word:3` expects one three times "
         f"as much as 1. At most {MOST}.",
     )
+    index: str | None = Field(None, description=INDEX)
+    filter: tuple[str, ...] = Field((), description=FILTER)
     ignored: tuple[str, ...] = Field((), exclude=True)
 
     @model_validator(mode="after")
@@ -114,16 +117,18 @@ class ListenOptions(BaseModel):
 
 
 PARAMETERS = set(ListenOptions.model_fields) - {"ignored"}
+REPEATED = {"filter", "keywords"}
 
 
-def parse_options(query: Mapping[str, str]) -> ListenOptions:
+def parse_options(query: QueryParams | Mapping[str, str]) -> ListenOptions:
     """The options in a query string. Raises ApiError (400) with what to mend."""
+    query = QueryParams(query)
     for name in NOT_TO_BE_HAD:
         if query.get(name, "false").lower() != "false":
             raise ApiError(400, "invalid_request", f"{name} is not to be had here; leave it out.", param=name)
-    given: dict[str, Any] = {name: value for name, value in query.items() if name in PARAMETERS}
-    given["keywords"] = QueryParams(query).getlist("keywords")
-    if given.get("endpointing", "").lower() == "true":
+    given: dict[str, str | list[str]] = {name: value for name, value in query.items() if name in PARAMETERS}
+    given |= {name: query.getlist(name) for name in REPEATED}
+    if query.get("endpointing", "").lower() == "true":
         del given["endpointing"]
     try:
         options = ListenOptions.model_validate(given)

@@ -14,6 +14,7 @@ from asr.transcriber import Prepared
 from asr.transcript import Transcript
 from search.result import SearchOptions
 from search.voice_query import VoiceResults
+from server.catalogues import Catalogue
 from server.errors import busy
 from server.keywords import expected
 from server.live.options import ListenOptions
@@ -40,10 +41,11 @@ Recognition = asyncio.Task[Heard]
 class Recogniser:
     """Recognises and searches as one listener asked. Raises UnknownLanguage for one that the model does not know."""
 
-    def __init__(self, services: Services, options: ListenOptions) -> None:
+    def __init__(self, services: Services, options: ListenOptions, catalogue: Catalogue, search: SearchOptions) -> None:
         self._services = services
         self._options = options
-        self._search = SearchOptions(options.limit)
+        self._catalogue = catalogue
+        self._search = search
         asked = services.transcriber.options(options.language, options.alternatives)
         keywords = expected(options.keywords, services.transcriber.tokenizer)
         self._decoding = replace(asked, ending=options.is_adaptive, bias=keywords)
@@ -61,7 +63,7 @@ class Recogniser:
         searches = self._options.search != "false"
         decoding = replace(self._decoding, stable=stable)
         if searches:
-            decoding = to_be_searched(decoding, self._services.names)
+            decoding = to_be_searched(decoding, self._catalogue.names)
         try:
             with self._services.admission.claim():
                 async with asyncio.timeout(self._services.settings.answer_timeout):
@@ -94,7 +96,7 @@ class Recogniser:
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
         transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
-        found = await find_meant(self._services, transcript, clip, self._search) if searches else None
+        found = await find_meant(self._catalogue, transcript, clip, self._search) if searches else None
         now = time.monotonic()
         timings = transcript.timings
         stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}

@@ -46,10 +46,17 @@ SILENT = ApiError(
 class Session:
     """Reads what the client sends and ends the connection in order; `listeners` may `stop` it.
 
-    Raises UnknownLanguage for a language that the model does not know, and ApiError (503) while the model is not there.
+    Raises ApiError (503) while the model is not there.
     """
 
-    def __init__(self, websocket: WebSocket, services: Services, options: ListenOptions, request_id: str) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        services: Services,
+        options: ListenOptions,
+        recogniser: Recogniser,
+        request_id: str,
+    ) -> None:
         self.seconds = 0.0  # of audio
         self._websocket = websocket
         self._options = options
@@ -58,9 +65,7 @@ class Session:
         self._model = ModelInfo(name=services.transcriber.name, version=version("sayseek"))
         self._request_id = request_id
         metadata = ResultsMetadata(request_id=request_id, model_info=self._model, model_uuid=self._model.name)
-        self._conversation = Conversation(
-            options, Recogniser(services, options), services.metrics, metadata, self._send, self._wake
-        )
+        self._conversation = Conversation(options, recogniser, services.metrics, metadata, self._send, self._wake)
         self._created = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._audio_at = self._alive_at = self._turn_began = time.monotonic()
         self._allowance = Allowance(self._alive_at)

@@ -3,19 +3,21 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from search.document import documents_from
+from search.document import Document, documents_from
 from search.errors import InvalidDocument
 from search.index import SearchIndex
 from search.json_records import Record, first_character, json_array, json_lines
 from server.errors import ApiError
 from server.memory import give_back_memory
-from server.routes import AppServices
+from server.routes import AskedCatalogue
 from server.schemas import errors
 
 router = APIRouter(prefix="/v1/documents", tags=["catalogue"])
@@ -59,28 +61,44 @@ REQUEST_BODY = {
 }
 
 
-@router.put("", responses=errors(400, 401, 408, 413, 503), openapi_extra={"requestBody": REQUEST_BODY})
-async def put_documents(request: Request, services: AppServices) -> Indexed:
+@router.put("", responses=errors(400, 401, 404, 408, 413, 503), openapi_extra={"requestBody": REQUEST_BODY})
+async def put_documents(
+    request: Request,
+    catalogue: AskedCatalogue,
+    replace: Annotated[
+        bool,
+        Query(
+            description="Make these all the documents that there are, at once: who searches meanwhile finds the old "
+            "ones, then the new. (More than fit into a request: `sayseek-server index --replace`.)",
+            examples=[False],
+        ),
+    ] = False,
+    allow_empty: Annotated[
+        bool, Query(description="Replace all documents by none, too, which is refused else.", examples=[False])
+    ] = False,
+) -> Indexed:
     """Add documents, or replace those with the same id: a JSON array, or one JSON object a line (NDJSON)."""
+    index = catalogue.index
     body = await request.body()
+    write = partial(_replace, allow_empty=allow_empty) if replace else _upsert
     # Parsing 25 MB takes longer than the event loop may be away.
-    return Indexed(indexed=await services.in_writer_thread(_upsert, services.index, body))
+    return Indexed(indexed=await catalogue.writing(write, index, body))
 
 
 @router.head("/{document_id:path}", include_in_schema=False)
 @router.get("/{document_id:path}", responses=errors(401, 404, 503))
-async def get_document(document_id: str, services: AppServices) -> dict[str, Any]:
+async def get_document(document_id: str, catalogue: AskedCatalogue) -> dict[str, Any]:
     """One document, as it was put."""
-    document = await services.in_search_thread(services.index.get, document_id)
+    document = await catalogue.reading(catalogue.index.get, document_id)
     if document is None:
         raise _unknown(document_id)
     return dict(document.to_record())
 
 
 @router.delete("/{document_id:path}", responses=errors(401, 404, 503))
-async def delete_document(document_id: str, services: AppServices) -> Deleted:
+async def delete_document(document_id: str, catalogue: AskedCatalogue) -> Deleted:
     """Take one document out of the catalogue."""
-    deleted = await services.in_writer_thread(services.index.delete, [document_id])
+    deleted = await catalogue.writing(catalogue.index.delete, [document_id])
     if not deleted:
         raise _unknown(document_id)
     return Deleted(deleted=deleted)
@@ -91,11 +109,35 @@ def _unknown(document_id: str) -> ApiError:
 
 
 def _upsert(index: SearchIndex, body: bytes) -> int:
+    with _memory_given_back(body):
+        return index.upsert(_documents(body))
+
+
+def _replace(index: SearchIndex, body: bytes, *, allow_empty: bool) -> int:
+    with _memory_given_back(body):
+        return index.replace(_documents(body) if allow_empty else _at_least_one(_documents(body)))
+
+
+def _at_least_one(documents: Iterator[Document]) -> Iterator[Document]:
+    """Whoever sends none has rather lost them than wants to."""
+    for first in documents:
+        yield first
+        yield from documents
+        return
+    raise InvalidDocument("There are no documents, and all that are there would go. Send allow_empty=true to mean it.")
+
+
+@contextmanager
+def _memory_given_back(body: bytes) -> Iterator[None]:
     try:
-        return index.upsert(documents_from(record.value for record in _with_pauses(_records(body))))
+        yield
     finally:
         if len(body) > LARGE_BYTES:
             give_back_memory()
+
+
+def _documents(body: bytes) -> Iterator[Document]:
+    return documents_from(record.value for record in _with_pauses(_records(body)))
 
 
 def _with_pauses(records: Iterator[Record]) -> Iterator[Record]:

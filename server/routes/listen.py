@@ -8,12 +8,16 @@ from fastapi import APIRouter, Query, WebSocket
 from starlette.exceptions import HTTPException
 
 from asr.errors import AsrError
+from search.errors import SearchError
+from search.result import SearchOptions
 from server.errors import ApiError, api_error, busy
 from server.ids import new_id
 from server.live.options import ListenOptions, parse_options
+from server.live.recogniser import Recogniser
 from server.live.refusal import refuse
 from server.live.session import Session
 from server.schemas import errors
+from server.searching import search_options
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -45,8 +49,8 @@ async def listen(websocket: WebSocket) -> None:
     request_id = new_id("req")
     started = time.monotonic()
     try:
-        session = _session(websocket, services, request_id)
-    except (HTTPException, AsrError) as error:
+        session = await _session(websocket, services, request_id)
+    except (HTTPException, AsrError, SearchError) as error:
         refusal = api_error(error, request_id)
         logger.info("listener id=%s refused=%s", request_id, refusal.code)
         await refuse(websocket, refusal, services.metrics)
@@ -64,15 +68,19 @@ async def listen(websocket: WebSocket) -> None:
     )
 
 
-def _session(websocket: WebSocket, services: Services, request_id: str) -> Session:
-    """Raises ApiError or AsrError for whom there is no room, and for who asks for what is not to be had."""
+async def _session(websocket: WebSocket, services: Services, request_id: str) -> Session:
+    """Raises ApiError, AsrError or SearchError for whom there is no room, or who asks for what is not to be had."""
     options = parse_options(websocket.query_params)
     model = services.transcriber.name
     if not options.served_by(model):
         raise ApiError(
             404, "model_not_found", f"The model {options.model!r} is not served here; {model!r} is.", param="model"
         )
+    catalogue = services.catalogues.named(options.index)
+    searches = options.search != "false"
+    search = await search_options(catalogue, options.limit, options.filter) if searches else SearchOptions()
+    recogniser = Recogniser(services, options, catalogue, search)
     services.listeners.check()
     if services.admission.is_full:
         raise busy("The server has all the work it can take. Try again in a moment.", services.admission.delay / 2)
-    return Session(websocket, services, options, request_id)
+    return Session(websocket, services, options, recogniser, request_id)

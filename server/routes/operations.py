@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from server.errors import busy
 from server.metrics import CONTENT_TYPE
 from server.routes import AppServices
-from server.schemas import errors
+from server.schemas import Status, errors, status_of
 
 router = APIRouter(tags=["operations"])
 
@@ -15,10 +16,17 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
 
 
+class IndexState(BaseModel):
+    name: str = Field(examples=["default"])
+    status: Status
+    documents: int = Field(description="Documents in it, as far as that is known.", examples=[34006])
+
+
 class Readiness(BaseModel):
     status: str = Field(examples=["ready"])
     model: str = Field(description="The model that answers.", examples=["base"])
-    documents: int = Field(description="Documents in the catalogue.", examples=[34006])
+    documents: int = Field(description="Documents in all catalogues.", examples=[34006])
+    indexes: list[IndexState]
 
 
 @router.head("/healthz", include_in_schema=False)
@@ -31,10 +39,15 @@ async def alive() -> Health:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=errors(503))
 async def ready(services: AppServices) -> Readiness:
-    """Are the model and the index loaded? 503 until they are."""
+    """Are the model and the indexes loaded? 503 until they are, and while none of them can be used."""
     model = services.transcriber.name
-    documents = await services.in_search_thread(services.index.count)
-    return Readiness(status="ready", model=model, documents=documents)
+    states = await services.catalogues.states()
+    if all(state.documents is None for state in states.values()):
+        raise busy("No index can be used. The server's log says why.", 5, code="index_unavailable")
+    indexes = [
+        IndexState(name=name, status=status_of(state), documents=state.documents or 0) for name, state in states.items()
+    ]
+    return Readiness(status="ready", model=model, documents=sum(index.documents for index in indexes), indexes=indexes)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

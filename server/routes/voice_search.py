@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
@@ -15,12 +15,14 @@ from asr.engine import DecodedClip
 from asr.transcript import Transcript
 from search.result import SearchOptions
 from search.voice_query import VoiceResults
+from server.catalogues import Catalogue
 from server.errors import ApiError, busy
 from server.ids import new_id
 from server.keywords import MOST, can_be_expected, expected
 from server.meaning import find_meant, to_be_searched
 from server.routes import AppServices
-from server.schemas import SearchResult, errors
+from server.schemas import Facets, SearchResult, Total, errors
+from server.searching import FACETS, FILTER, INDEX, SNIPPETS, search_options, search_results
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,15 @@ router = APIRouter(prefix="/v1", tags=["voice search"])
 T = TypeVar("T")
 
 DEFAULT_ALTERNATIVES = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the search."""
+
+    catalogue: Catalogue
+    options: SearchOptions
+    snippets: bool
 
 
 class AlternativeBody(BaseModel):
@@ -74,12 +85,14 @@ class VoiceSearchAnswer(BaseModel):
     query: str = Field(
         description="What was searched for: what was heard, or what it was taken for.", examples=["hotels in reykjavik"]
     )
+    total: Total
     results: list[SearchResult]
+    facets: Facets = None
     quality: QualityBody
     timings: TimingsBody
 
 
-@router.post("/voice-search", responses=errors(400, 401, 404, 408, 413, 503))
+@router.post("/voice-search", responses=errors(400, 401, 404, 408, 413, 503), response_model_exclude_none=True)
 async def voice_search(
     request: Request,
     services: AppServices,
@@ -99,13 +112,19 @@ async def voice_search(
             examples=[["Reykjavík", "Akureyri:2"]],
         ),
     ] = [],  # noqa: B006
+    index: Annotated[str | None, Form(description=INDEX, examples=["default"])] = None,
+    filters: Annotated[list[str], Form(alias="filter", description=FILTER, examples=[["countrycode:IS"]])] = [],  # noqa: B006
+    facets: Annotated[list[str], Form(description=FACETS, examples=[["country"]])] = [],  # noqa: B006
+    snippets: Annotated[bool, Form(description=SNIPPETS, examples=[False])] = False,
 ) -> VoiceSearchAnswer:
     """Recognise a spoken query and search the catalogue for it."""
     options = decoding_options(services, model, language, alternatives)
     options = replace(options, bias=expected(keywords, services.transcriber.tokenizer))
+    catalogue = services.catalogues.named(index)
+    asked = Asked(catalogue, await search_options(catalogue, limit, filters, facets), snippets)
     data = await file.read()
     await file.close()
-    return await while_connected(request, services, _answer(services, data, options, limit))
+    return await while_connected(request, services, _answer(services, data, options, asked))
 
 
 def decoding_options(services: Services, model: str | None, language: str | None, alternatives: int) -> DecodingOptions:
@@ -121,13 +140,14 @@ def decoding_options(services: Services, model: str | None, language: str | None
     return transcriber.options(language.strip().lower() if language else None, alternatives)
 
 
-async def _answer(services: Services, data: bytes, options: DecodingOptions, limit: int) -> VoiceSearchAnswer:
+async def _answer(services: Services, data: bytes, options: DecodingOptions, asked: Asked) -> VoiceSearchAnswer:
     started = time.monotonic()
     try:
         async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
-            transcript, clip = await _recognise(services, data, to_be_searched(options, services.names))
+            transcript, clip = await _recognise(services, data, to_be_searched(options, asked.catalogue.names))
             searching = time.monotonic()
-            found = await find_meant(services, transcript, clip, SearchOptions(limit))
+            found = await find_meant(asked.catalogue, transcript, clip, asked.options)
+            results = await search_results(asked.catalogue, found.query, found.found.results, snippets=asked.snippets)
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
     now = time.monotonic()
@@ -139,8 +159,8 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, lim
         logger.info("heard %r, searched %r", transcript.text, found.query)
     milliseconds = {f"{stage}_ms": _milliseconds(seconds) for stage, seconds in stages.items()}
     timings = TimingsBody(**milliseconds, total_ms=_milliseconds(now - started))
-    asked = replace(transcript, alternatives=transcript.alternatives[: options.alternatives])
-    return _body(services.transcriber.name, asked, found, timings)
+    told = replace(transcript, alternatives=transcript.alternatives[: options.alternatives])
+    return _body(services.transcriber.name, told, found, results, timings)
 
 
 async def _recognise(
@@ -185,7 +205,9 @@ def _count(services: Services, transcript: Transcript, stages: dict[str, float])
         metrics.stage_seconds.labels(stage).observe(seconds)
 
 
-def _body(model: str, transcript: Transcript, found: VoiceResults, timings: TimingsBody) -> VoiceSearchAnswer:
+def _body(
+    model: str, transcript: Transcript, found: VoiceResults, results: list[SearchResult], timings: TimingsBody
+) -> VoiceSearchAnswer:
     quality = transcript.quality
     return VoiceSearchAnswer(
         id=new_id("vs"),
@@ -201,7 +223,9 @@ def _body(model: str, transcript: Transcript, found: VoiceResults, timings: Timi
             ],
         ),
         query=found.query,
-        results=[SearchResult.of(result) for result in found.found.results],
+        total=found.found.total,
+        results=results,
+        facets=found.found.facets or None,
         quality=QualityBody(
             speech_seconds=quality.speech_seconds,
             level_dbfs=quality.level_dbfs,

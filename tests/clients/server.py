@@ -28,7 +28,10 @@ RESULT = {
 
 @dataclass(frozen=True)
 class Received:
-    """A request as the server saw it; `form` holds what was sent with a clip, `clip` its bytes and its name."""
+    """A request as the server saw it; `form` holds what was sent with a clip, `clip` its bytes and its name.
+
+    `filters` are those of either.
+    """
 
     method: str
     path: str
@@ -37,6 +40,7 @@ class Received:
     body: bytes
     form: dict[str, str]
     clip: tuple[bytes, str] | None
+    filters: list[str]
 
 
 class Never(Response):
@@ -125,7 +129,8 @@ class FakeServer:
         return error(404, "There is nothing here.", "not_found")
 
     def _put(self, received: Received) -> Response:
-        documents = [json.loads(line) for line in received.body.splitlines()]
+        lines = [json.loads(line) for line in received.body.splitlines()]
+        documents = [document for document in lines if document]
         self.documents |= {document["id"]: document for document in documents}
         return JSONResponse({"indexed": len(documents)})
 
@@ -134,13 +139,15 @@ async def _received(request: Request) -> Received:
     body = await request.body()
     form: dict[str, str] = {}
     clip = None
+    filters = request.query_params.getlist("filter")
     if "multipart/form-data" in request.headers.get("content-type", ""):
         parts = await request.form()
         file = parts["file"]
         clip = (await file.read(), file.filename or "")
         form = {name: value for name, value in parts.items() if isinstance(value, str)}
+        filters = [text for text in parts.getlist("filter") if isinstance(text, str)]
     path = request.scope["path"]
-    return Received(request.method, path, dict(request.query_params), dict(request.headers), body, form, clip)
+    return Received(request.method, path, dict(request.query_params), dict(request.headers), body, form, clip, filters)
 
 
 @contextmanager

@@ -15,6 +15,19 @@ def test_what_a_newer_server_adds_is_passed_over() -> None:
     assert read_answer(VoiceSearchAnswer, newer) == read_answer(VoiceSearchAnswer, voice_answer())
 
 
+def test_what_an_older_server_does_not_tell_is_empty() -> None:
+    answer = read_answer(VoiceSearchAnswer, voice_answer())
+    assert (answer.total, answer.facets, answer.results[0].highlights) == (None, {}, {})
+
+
+def test_totals_facets_and_highlights() -> None:
+    result = RESULT | {"match": "sound", "highlights": {"title": "<mark>Reykjavík</mark>"}}
+    answer = read_answer(VoiceSearchAnswer, voice_answer(total=7, facets={"country": {"Iceland": 7}}, results=[result]))
+    assert (answer.total, answer.facets) == (7, {"country": {"Iceland": 7}})
+    assert answer.results[0].highlights == {"title": "<mark>Reykjavík</mark>"}
+    assert answer.results[0].match == "sound"
+
+
 def test_whole_numbers_are_numbers() -> None:
     answer = read_answer(VoiceSearchAnswer, voice_answer())
     assert isinstance(answer.quality.clipped, float)
@@ -38,6 +51,8 @@ def test_answers_are_values() -> None:
         ({"results": [{"id": "1", "score": 1}]}, r"answer\.results\[0\] has no 'title'"),
         ({"transcript": "Hotels"}, r"answer\.transcript is 'Hotels'"),
         ({"transcript": {}}, r"answer\.transcript has no 'text'"),
+        ({"total": "7"}, r"answer\.total is '7'"),
+        ({"facets": {"country": {"Iceland": "7"}}}, r"answer\.facets\.country\.Iceland is '7'"),
         ({"timings": {"audio_ms": "3"}}, r"answer\.timings\.audio_ms is '3'"),
         ({"query": "x" * 1, "id": ["long"] * 1000}, r"answer\.id is \['long'.{1,80}: not what"),
     ],

@@ -101,6 +101,43 @@ def test_a_file_that_is_not_there_is_pythons_own_error(client: Client, tmp_path:
         client.voice_search(tmp_path / "nothing.wav")
 
 
+def test_what_is_asked_of_a_search_travels_with_it(client: Client, server: FakeServer) -> None:
+    asked = {"filters": ["country:IS", "price:10.."], "facets": ["country"], "index": "teas", "snippets": True}
+    client.voice_search(b"sound", **asked)
+    client.search("tea", offset=20, **asked)
+    client.search(filters=["country:IS"])
+    spoken, typed, filtered = server.received
+    for received in (spoken.form, typed.query):
+        assert {name: received[name] for name in ("facets", "index", "snippets")} == {
+            "facets": "country",
+            "index": "teas",
+            "snippets": "true",
+        }
+    assert spoken.filters == typed.filters == asked["filters"]
+    assert typed.query["offset"] == "20"
+    assert filtered.query == {"q": "", "filter": "country:IS"}
+    with pytest.raises(ValueError, match="lists"):
+        client.search("tea", filters="country:IS")
+
+
+def test_documents_of_another_catalogue(client: Client, server: FakeServer) -> None:
+    client.put_documents([{"id": "1", "title": "One"}], index="teas")
+    client.get_document("1", index="teas")
+    client.delete_document("1", index="teas")
+    assert [received.query for received in server.received] == [{"index": "teas"}] * 3
+
+
+def test_a_catalogue_is_replaced_in_one_request(client: Client, server: FakeServer) -> None:
+    body = "x" * 5_000_000
+    assert client.replace_documents({"id": str(i), "title": "t", "body": body} for i in range(2)) == 2
+    client.replace_documents([], index="teas", allow_empty=True)
+    assert [received.query for received in server.received] == [
+        {"replace": "true"},
+        {"index": "teas", "replace": "true", "allow_empty": "true"},
+    ]
+    assert server.received[1].body == b"[]"
+
+
 def test_typed_search(client: Client, server: FakeServer) -> None:
     answer = client.search("o'hare & co", limit=3)
     assert answer.query == "o'hare & co"

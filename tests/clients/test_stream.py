@@ -108,11 +108,15 @@ def test_options_and_key_reach_the_server() -> None:
                 hangover_min=0.3,
                 hangover_max=0.8,
                 utterance_end=1.5,
+                filters=["country:IS,NO", "-state:TX"],
+                index="places",
             )
             assert await listened(stream, said(b"")) == []
         address = urlsplit(server.requests[0].path)
         assert address.path == "/prefix/v1/listen"
-        assert {name: value for name, (value,) in parse_qs(address.query).items()} == {
+        asked = parse_qs(address.query)
+        assert asked.pop("filter") == ["country:IS,NO", "-state:TX"]
+        assert {name: value for name, (value,) in asked.items()} == {
             "encoding": "linear16",
             "sample_rate": "8000",
             "channels": "2",
@@ -126,6 +130,7 @@ def test_options_and_key_reach_the_server() -> None:
             "endpointing_min": "300",
             "endpointing_max": "800",
             "utterance_end_ms": "1500",
+            "index": "places",
             "vad_events": "true",
         }
         assert server.requests[0].headers["Authorization"] == "Bearer hush"

@@ -147,6 +147,10 @@ def test_a_second_start_keeps_the_catalogue(start_server: StartServer, tmp_path:
     with start_server(folder=tmp_path, model="tiny.en") as server:
         before = httpx.get(f"{server.address}/readyz").json()["documents"]
         assert any("building" in line for line in server.log)
+        asked = {"filter": ["countrycode:IS", "population:100000.."], "facets": "country"}
+        found = httpx.get(f"{server.address}/v1/search", params=asked).json()
+        assert [result["title"] for result in found["results"]] == ["Reykjavík"]
+        assert found["facets"] == {"country": {"Iceland": 1}}
         assert server.stop() == 0
     with start_server(folder=tmp_path, model="tiny.en") as server:
         assert httpx.get(f"{server.address}/readyz").json()["documents"] == before

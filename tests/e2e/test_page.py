@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -42,9 +43,17 @@ def copenhagen(sample_files: list[Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def guarded(start_server: StartServer) -> Iterator[Server]:
-    """A server that needs a key and takes one listener."""
-    with start_server(model="tiny.en", api_key="sesame", max_listeners=1) as server:
+def guarded(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that needs a key, takes one listener and has two catalogues."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "all.toml").write_text('[catalogues.places]\nindex = "places"\n[catalogues.teas]\nindex = "teas"\n')
+    with start_server(folder, model="tiny.en", api_key="sesame", max_listeners=1, catalogues="all.toml") as server:
+        for index, titles in {"places": ("Toronto", "Oslo"), "teas": ("Oslo Blend", "Sencha")}.items():
+            httpx.put(
+                f"{server.address}/v1/documents?index={index}",
+                json=[{"id": title, "title": title} for title in titles],
+                headers={"Authorization": "Bearer sesame"},
+            ).raise_for_status()
         yield server
 
 
@@ -172,6 +181,22 @@ def test_a_key_is_asked_for_until_it_is_right_and_kept_for_the_tab(guarded: Serv
         visited.page.keyboard.press("Enter")
         visited.see("#results li:first-child h3", "Oslo")
     assert not any("sesame" in address for address in visited.requests)
+
+
+def test_where_there_are_several_catalogues_one_is_chosen(guarded: Server, at: Open, toronto: Path) -> None:
+    with at(guarded.address, spoken(toronto, after=20)) as visited:
+        visited.page.evaluate('sessionStorage.setItem("sayseek-key", "sesame")')
+        visited.page.reload()
+        visited.see("header label", "Search in")
+        visited.page.get_by_role("searchbox").fill("oslo")
+        visited.page.keyboard.press("Enter")
+        visited.see("#results li:first-child h3", "Oslo")
+        visited.page.get_by_label("Search in").select_option("teas")
+        visited.see("#results li:first-child h3", "Oslo Blend")
+        visited.tap()
+        visited.see("#caption", "Nothing found")
+    spoken_to = [address for address in visited.requests if address.startswith("ws:")]
+    assert ["index=teas" in address for address in spoken_to] == [True]
 
 
 def test_what_is_said_to_a_busy_server_is_answered_when_it_has_time(guarded: Server, at: Open, toronto: Path) -> None:

@@ -36,7 +36,7 @@ def ask(client: TestClient, data: bytes, **form: object):
 
 def test_a_spoken_query_finds_its_document(client: TestClient, reykjavik: bytes) -> None:
     answer = ask(client, reykjavik).json()
-    assert set(answer) == {"id", "model", "transcript", "query", "results", "quality", "timings"}
+    assert set(answer) == {"id", "model", "transcript", "query", "total", "results", "quality", "timings"}
     assert answer["id"].startswith("vs_")
     assert answer["model"] == "tiny.en"
     assert "reykjavik" in answer["query"]

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from asr.pcm import Pcm
 from asr.stable import begins_with
+from search.result import SearchOptions
 from server.live.conversation import Conversation
 from server.live.interims import PACE_SECONDS, Interims
 from server.live.options import ListenOptions
@@ -43,7 +44,7 @@ class Noting(Recogniser):
     """Notes when it is asked for interims, and whether there was a word in them yet."""
 
     def __init__(self, services: Services, options: ListenOptions) -> None:
-        super().__init__(services, options)
+        super().__init__(services, options, services.catalogues.named(None), SearchOptions(options.limit))
         self.asked: list[float] = []
         self.answered: list[float] = []
 
@@ -61,7 +62,7 @@ OPTIONS = ListenOptions(interim_results=True, endpointing=False)
 async def converse(services: Services, recordings: list[Pcm]) -> list[Results]:
     """Speak the recordings one after the other at their own pace; only in the first a word is misheard."""
     results: list[Results] = []
-    recogniser = Mishearing(services, OPTIONS)
+    recogniser = Mishearing(services, OPTIONS, services.catalogues.named(None), SearchOptions())
 
     async def send(message: ServerMessage) -> None:
         if isinstance(message, Results):
