@@ -24,6 +24,9 @@ class DocumentWriter:
     def __init__(self, index: tantivy.Index, schema: Schema, errors: Translator) -> None:
         # One thread: folding text in Python is slower than it, and two would leave two segments.
         self._writer = index.writer(HEAP, num_threads=1)
+        with errors.writing():
+            # What a killed writer left may have a name that this one gives, too: then it could not commit.
+            self._writer.garbage_collect_files()
         self._layout = index.schema
         self._schema = schema
         self._errors = errors
