@@ -1,8 +1,15 @@
-"""A catalogue of any size, the same each time: the world's places with all their names, then made-up products."""
+"""A catalogue of any size, the same each time: the world's places with all their names, then made-up products.
 
+python -m benchmarks.large_catalogue FILE [--documents 1000000]
+"""
+
+import json
 import random
 from collections.abc import Iterator
 from itertools import chain, islice
+from pathlib import Path
+
+import typer
 
 from search.cities import documents as places
 from search.document import Document
@@ -45,3 +52,14 @@ def _products() -> Iterator[Document]:
         version, kind = pick(("", "", "Pro ", "Max ", f"{number % 90} ")), pick(KINDS)
         fields = {"brand": brand, "kind": kind, "price": number % 500 + 0.99}
         yield Document(id=f"product-{number}", title=f"{brand} {version}{kind}", fields=fields)
+
+
+def main(file: Path, documents: int = 1_000_000) -> None:
+    """Write a catalogue as JSON lines."""
+    with file.open("w") as lines:
+        for document in large_catalogue(documents):
+            lines.write(json.dumps(document.to_record(), ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -80,7 +80,10 @@ def everything(index: TantivyIndex) -> State:
 class TestKilled:
     @pytest.mark.parametrize("seed", [1, 2])
     def test_a_hundred_times(self, tmp_path: Path, seed: int) -> None:
-        """Half of them with each seed. What was acknowledged is there, and of what was not all or nothing."""
+        """Half of them with each seed. What was acknowledged is there, and of what was not all or nothing.
+
+        A file that one left had the name of one that the next wrote, who could not commit.
+        """
         folder = tmp_path / "index"
         with writing_process(folder, seed) as process, TantivyIndex(tmp_path / "index") as reader:
             writer = KilledWriter(process, seed)
