@@ -47,9 +47,7 @@ class DocumentWriter:
 
     def delete(self, ids: Collection[str]) -> int:
         """Delete documents, commit that and return how many ids they were."""
-        with self._errors.writing():
-            for document_id in ids:
-                self._writer.delete_documents_by_term("id", document_id)
+        self._remove(list(ids))
         self._commit(len(ids))
         return len(ids)
 
@@ -58,12 +56,18 @@ class DocumentWriter:
         with self._errors.writing():
             self._writer.wait_merging_threads()
 
-    def _put(self, documents: Iterable[Document]) -> None:
+    def _put(self, documents: Collection[Document]) -> None:
+        """Write documents of different ids."""
+        self._remove([document.id for document in documents])
         for document in documents:
             written = tantivy.Document.from_dict(entry(document, self._schema), self._layout)
             with self._errors.writing():
-                self._writer.delete_documents_by_term("id", document.id)
                 self._writer.add_document(written)
+
+    def _remove(self, ids: list[str]) -> None:
+        """One deletion for many ids: Tantivy keeps each in memory until the commit, and a kilobyte with it."""
+        with self._errors.writing():
+            self._writer.delete_documents_by_query(tantivy.Query.term_set_query(self._layout, "id", ids))
 
     def _commit(self, changes: int) -> None:
         if changes:
