@@ -83,7 +83,7 @@ def _rows(index: SearchIndex, url: str, file: Path, titles: list[str]) -> Iterat
     }
     times: dict[str, list[str]] = {name: [] for name in searches}
     for beside in (_nobody, _a_thread, _a_process):
-        with beside(url, file):
+        with beside(index, url, file):
             for name, search in searches.items():
                 took = [_took(search, query) for query in (typed if name.startswith("typed") else heard)]
                 times[name].append(f"{median(took):.1f} / {percentile(took, 0.95):.1f}")
@@ -110,14 +110,14 @@ def _took(search: Callable[[str], object], query: str) -> float:
 
 
 @contextmanager
-def _nobody(_url: str, _file: Path) -> Iterator[None]:
+def _nobody(_index: SearchIndex, _url: str, _file: Path) -> Iterator[None]:
     yield
 
 
 @contextmanager
-def _a_thread(url: str, file: Path) -> Iterator[None]:
+def _a_thread(index: SearchIndex, _url: str, file: Path) -> Iterator[None]:
     done = threading.Event()
-    thread = threading.Thread(target=_index_again, args=(url, file, done))
+    thread = threading.Thread(target=_index_again, args=(index, file, done))
     thread.start()
     try:
         yield
@@ -127,10 +127,10 @@ def _a_thread(url: str, file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _a_process(url: str, file: Path) -> Iterator[None]:
+def _a_process(_index: SearchIndex, url: str, file: Path) -> Iterator[None]:
     spawned = multiprocessing.get_context("spawn")
     done = spawned.Event()
-    process = spawned.Process(target=_index_again, args=(url, file, done))
+    process = spawned.Process(target=_open_and_index_again, args=(url, file, done))
     process.start()
     try:
         yield
@@ -139,12 +139,16 @@ def _a_process(url: str, file: Path) -> Iterator[None]:
         process.join()
 
 
-def _index_again(url: str, file: Path, done: threading.Event) -> None:
-    """Write documents that are there already, batch after batch."""
+def _open_and_index_again(url: str, file: Path, done: threading.Event) -> None:
     with open_index(url) as index:
-        documents = (document for again in cycle([file]) for document in read_catalogue(again))
-        while not done.is_set():
-            index.upsert(islice(documents, BATCH))
+        _index_again(index, file, done)
+
+
+def _index_again(index: SearchIndex, file: Path, done: threading.Event) -> None:
+    """Write documents that are there already, batch after batch."""
+    documents = (document for again in cycle([file]) for document in read_catalogue(again))
+    while not done.is_set():
+        index.upsert(islice(documents, BATCH))
 
 
 if __name__ == "__main__":

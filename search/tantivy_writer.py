@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 import tantivy
 
+from search.courtesy import Courtesy
 from search.document import Document
 from search.schema import Schema
 from search.tantivy_entry import entry
@@ -21,7 +22,7 @@ class DocumentWriter:
     Raises `ValueError` with "LockBusy" where there is another.
     """
 
-    def __init__(self, index: tantivy.Index, schema: Schema, errors: Translator) -> None:
+    def __init__(self, index: tantivy.Index, schema: Schema, errors: Translator, courtesy: Courtesy) -> None:
         # One thread: folding text in Python is slower than it, and two would leave two segments.
         self._writer = index.writer(HEAP, num_threads=1)
         with errors.writing():
@@ -30,6 +31,7 @@ class DocumentWriter:
         self._layout = index.schema
         self._schema = schema
         self._errors = errors
+        self._courtesy = courtesy
 
     def upsert(self, documents: Iterable[Document]) -> int:
         """Write documents, each in the place of one with its id, commit them and return how many they were."""
@@ -60,6 +62,7 @@ class DocumentWriter:
         """Write documents of different ids."""
         self._remove([document.id for document in documents])
         for document in documents:
+            self._courtesy.give_way()
             written = tantivy.Document.from_dict(entry(document, self._schema), self._layout)
             with self._errors.writing():
                 self._writer.add_document(written)
