@@ -9,37 +9,24 @@ An index that is there is used again.
 """
 
 import json
-import random
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import typer
 
+from benchmarks.large_catalogue import large_catalogue
 from benchmarks.report import machine, percentile, publish, table
 from search.candidates import find_candidates
 from search.catalogue import read_catalogue
-from search.cities import documents as places
 from search.document import Document
 from search.index import SearchIndex, open_index
 
 AMONG = (1, 8, 32, 48, 128)
 MISSED = 1 << 30
-# What made-up brands are put together from, and what is sold under them.
-ONSETS, NUCLEI, CODAS = (
-    sounds.split(" ")
-    for sounds in (
-        "b br c ch d dr f fl g gl h j k l m n p pr r s sh st t tr v w z",
-        "a e i o u ai ee oo ia",
-        "   n r x l s t m nd",
-    )
-)
-PRODUCTS = "travel mug,running shoes,desk lamp,espresso machine,rain jacket,office chair,backpack,tent,monitor"
-KINDS = PRODUCTS.split(",")
 
 
 def main(
@@ -68,19 +55,8 @@ def main(
 def _filled(catalogue: Path, count: int) -> Iterator[Document]:
     """The catalogue's documents, then places, then products, `count` in all or more."""
     own = list(read_catalogue(catalogue))
-    others = (document for source in (places(500), _products()) for document in source)
     yield from own
-    yield from islice(others, max(0, count - len(own)))
-
-
-def _products() -> Iterator[Document]:
-    pick = random.Random(1).choice
-    number = 0
-    while True:
-        number += 1
-        brand = "".join(pick(ONSETS) + pick(NUCLEI) + pick(CODAS) for _ in range(pick((2, 2, 3)))).capitalize()
-        version = pick(("", "", "Pro ", "Max ", f"{number % 90} "))
-        yield Document(id=f"product-{number}", title=f"{brand} {version}{pick(KINDS)}")
+    yield from large_catalogue(max(0, count - len(own)))
 
 
 def _measured(index: SearchIndex, texts: list[str], wanted: str, titles: dict[str, str]) -> tuple[int, float]:

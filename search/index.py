@@ -54,14 +54,15 @@ class SearchIndex(Protocol):
         """The documents that match any word of a query, the best first. Any text is a query.
 
         A query without words finds all documents that pass the filters, the most popular first; without filters none.
-        Raises `InvalidFilter` for facets of a field that has none.
+        Pages follow each other for as long as nobody writes: none repeats or leaves out a document down to `MAX_DEPTH`.
+        Raises `InvalidFilter` for filters and facets of fields that have none.
         """
 
     def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
         """The documents whose names share most with what was heard, in no order; see `sound_keys`.
 
         Only those that pass all `filters`. A key counts by how seldom it is. Where keys are too many or too common, the
-        most common are left out.
+        most common are left out. Raises `InvalidFilter`.
         """
 
     def titles(self) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from search.document import JSON, RESERVED, Document
@@ -117,6 +118,7 @@ def values(document: Document, name: str) -> list[str]:
     ]
 
 
+@lru_cache(1 << 14)
 def comparable(value: str) -> str:
     """A value as filters compare it: in whatever case, accents and spaces."""
     return " ".join(fold(value).split())

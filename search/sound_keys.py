@@ -21,7 +21,10 @@ def names_keys(names: Iterable[str]) -> set[str]:
     """The keys of names of these phones, their starts and ends among them."""
     marked = " ".join(f"{_START}{phones}{_END}" for phones in names)
     return {
-        key for table, length in _TABLES for name in _coarse(marked, table).split(" ") for key in _runs(name, length)
+        name[start : start + length]
+        for table, length in _TABLES
+        for name in _coarse(marked, table).split(" ")
+        for start in _starts(name, length)
     }
 
 
@@ -34,7 +37,7 @@ def _heard(words: Sequence[str], table: dict[int, str], length: int) -> Iterator
     """Names may begin and end inside words; where words do, the name may, too."""
     everything = _coarse("".join(words), table)
     if len(everything) >= length:
-        yield from _runs(everything, length)
+        yield from (everything[start : start + length] for start in _starts(everything, length))
     for start in range(len(words)):
         following = "".join(words[start : start + MAX_WORDS])
         yield _coarse(_START + following, table)[:length]
@@ -46,9 +49,9 @@ def _heard(words: Sequence[str], table: dict[int, str], length: int) -> Iterator
                 yield whole
 
 
-def _runs(phones: str, length: int) -> Iterator[str]:
-    """Every run of `length` neighbouring phones; fewer phones are one."""
-    return (phones[i : i + length] for i in range(max(1, len(phones) - length + 1)))
+def _starts(phones: str, length: int) -> range:
+    """Where the runs of `length` neighbouring phones begin; fewer phones are one."""
+    return range(max(1, len(phones) - length + 1))
 
 
 def _coarse(phones: str, table: dict[int, str]) -> str:

@@ -18,6 +18,8 @@ from search.text import tokens
 # Before the name of an owner's field: its tokens, its values as they are compared and as they are written, its numbers.
 TOKENS, VALUE, WRITTEN, NUMBER = "tokens_", "value_", "written_", "number_"
 
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 
 def tantivy_schema(schema: Schema) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
@@ -55,11 +57,11 @@ def entry(document: Document, schema: Schema) -> dict[str, Any]:
         "alias": " ".join(whole_alias(terms) for terms in of_aliases if len(terms) <= MAX_ALIAS_TERMS),
         "alias_terms": " ".join(term for terms in of_aliases for term in terms),
         "sound": " ".join(names_keys(named.phones)),
-        "named": json.dumps([named.id, named.names, named.phones], ensure_ascii=False).encode(),
+        "named": _json([named.id, named.names, named.phones]).encode(),
         "body": " ".join(tokens(document.body)),
         "popularity": float(document.popularity or 0),
         "weight": weight(document.popularity),
-        "record": json.dumps(document.to_record(), ensure_ascii=False, allow_nan=False).encode(),
+        "record": _json(document.to_record()).encode(),
         **_fields(document, schema),
     }
 

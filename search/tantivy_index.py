@@ -13,6 +13,7 @@ from typing import Self
 
 import tantivy
 
+from search.courtesy import Courtesy
 from search.document import Document
 from search.errors import IndexUnavailable
 from search.filters import Filter, check_filters
@@ -54,6 +55,7 @@ class TantivyIndex:
         """Open the index in `path`, or make one; a write waits `writer_wait` seconds for other writers."""
         self._home = prepared_folder(path, FORMAT, lambda folder: _create(folder, schema or Schema()))
         self._errors = Translator(self._home)
+        self._courtesy = Courtesy()
         self._writer_wait = writer_wait
         self._reload_lock = threading.Lock()
         self._write_lock = threading.Lock()
@@ -100,13 +102,13 @@ class TantivyIndex:
     def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
         view = self._current()
         check_filters(options.filters, options.facets, view.schema)
-        with self._errors.reading():
+        with self._errors.reading(), self._courtesy:
             return view.search(query, options)
 
     def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
         view = self._current()
         check_filters(filters, (), view.schema)
-        with self._errors.reading():
+        with self._errors.reading(), self._courtesy:
             return view.sounding_like(keys, limit, filters)
 
     def titles(self) -> list[str]:
@@ -200,7 +202,7 @@ class TantivyIndex:
         while True:
             view = self._current()
             try:
-                writer = DocumentWriter(view.index, view.schema, self._errors)
+                writer = DocumentWriter(view.index, view.schema, self._errors, self._courtesy)
             except ValueError as error:
                 if "LockBusy" not in str(error):
                     with self._errors.writing():
@@ -215,7 +217,7 @@ class TantivyIndex:
 
     def _fill(self, generation: Path, documents: Iterable[Document]) -> int:
         with self._errors.writing():
-            writer = DocumentWriter(_opened(generation), _kept(generation), self._errors)
+            writer = DocumentWriter(_opened(generation), _kept(generation), self._errors, self._courtesy)
         try:
             return writer.upsert(documents)
         finally:

@@ -14,15 +14,15 @@ from search.document import RESERVED
 from search.filters import Filter
 from search.named import Named
 from search.ranking import query_terms
-from search.result import MAX_DEPTH, MAX_FACET_VALUES, Found, Result, SearchOptions
+from search.result import MAX_FACET_VALUES, Found, Result, SearchOptions
 from search.schema import Schema
 from search.synonyms import Synonyms
 from search.tantivy_entry import WRITTEN
 from search.tantivy_query import QueryBuilder
 from search.text import is_text
 
-# Hits that are looked at beyond those that are asked for, to have all that are equal to the last.
-SPARE = 100
+# So many hits that are equal are put into the order of their ids, which have to be read.
+MAX_EQUALS = 100
 # Values of a field that are counted in each segment of the index; with more of them the counts are estimates.
 COUNTED_VALUES = 65_000
 
@@ -78,23 +78,19 @@ class View:
     def _page(self, asked: tantivy.Query, is_scored: bool, offset: int, limit: int) -> tuple[list[Result], int]:
         """The hits from `offset` on, by score or by popularity alone, and how many there are of all.
 
-        Equals go by their ids; where they are too many to look at, as the index has them. Whatever page is asked for,
-        the same are too many, so that pages follow each other.
+        Equals go by their ids; where they are too many, as the index has them. So many hits are looked at that
+        whatever page is asked for, the same are too many: pages follow each other.
         """
         end = offset + limit
-        for window in (end + SPARE, max(end, MAX_DEPTH) + SPARE):
-            hits, total = self._hits(asked, is_scored, window)
-            if len(hits) < window or hits[end - 1][0] > hits[-1][0]:
-                break
+        hits, total = self._hits(asked, is_scored, end + MAX_EQUALS + 1)
         results: list[Result] = []
         first = 0
         for score, group in groupby(hits, key=itemgetter(0)):
             equals = [address for _, address in group]
             wanted = slice(max(0, offset - first), max(0, end - first))
-            first += len(equals)
             if equals[wanted]:
-                has_all = first < window
-                results += [_result(score, record) for record in self._records(equals, wanted, has_all)]
+                results += [_result(score, record) for record in self._records(equals, wanted)]
+            first += len(equals)
         return results, total
 
     def _hits(self, asked: tantivy.Query, is_scored: bool, limit: int) -> tuple[list[Hit], int]:
@@ -104,8 +100,8 @@ class View:
             matching = self.searcher.search(asked, limit, order_by_field="popularity")
         return matching.hits, matching.count  # type: ignore[attr-defined]  # Tantivy's stub leaves it out.
 
-    def _records(self, equals: list[tantivy.DocAddress], wanted: slice, has_all: bool) -> list[dict[str, Any]]:
-        if not has_all:
+    def _records(self, equals: list[tantivy.DocAddress], wanted: slice) -> list[dict[str, Any]]:
+        if len(equals) > MAX_EQUALS:
             return [self._stored(address) for address in equals[wanted]]
         return sorted(map(self._stored, equals), key=itemgetter("id"))[wanted]
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 import tantivy
 
+from search.courtesy import Courtesy
 from search.document import Document
 from search.schema import Schema
 from search.tantivy_entry import entry
@@ -21,12 +22,16 @@ class DocumentWriter:
     Raises `ValueError` with "LockBusy" where there is another.
     """
 
-    def __init__(self, index: tantivy.Index, schema: Schema, errors: Translator) -> None:
+    def __init__(self, index: tantivy.Index, schema: Schema, errors: Translator, courtesy: Courtesy) -> None:
         # One thread: folding text in Python is slower than it, and two would leave two segments.
         self._writer = index.writer(HEAP, num_threads=1)
+        with errors.writing():
+            # What a killed writer left may have a name that this one gives, too: then it could not commit.
+            self._writer.garbage_collect_files()
         self._layout = index.schema
         self._schema = schema
         self._errors = errors
+        self._courtesy = courtesy
 
     def upsert(self, documents: Iterable[Document]) -> int:
         """Write documents, each in the place of one with its id, commit them and return how many they were."""
@@ -44,9 +49,7 @@ class DocumentWriter:
 
     def delete(self, ids: Collection[str]) -> int:
         """Delete documents, commit that and return how many ids they were."""
-        with self._errors.writing():
-            for document_id in ids:
-                self._writer.delete_documents_by_term("id", document_id)
+        self._remove(list(ids))
         self._commit(len(ids))
         return len(ids)
 
@@ -55,12 +58,19 @@ class DocumentWriter:
         with self._errors.writing():
             self._writer.wait_merging_threads()
 
-    def _put(self, documents: Iterable[Document]) -> None:
+    def _put(self, documents: Collection[Document]) -> None:
+        """Write documents of different ids."""
+        self._remove([document.id for document in documents])
         for document in documents:
+            self._courtesy.give_way()
             written = tantivy.Document.from_dict(entry(document, self._schema), self._layout)
             with self._errors.writing():
-                self._writer.delete_documents_by_term("id", document.id)
                 self._writer.add_document(written)
+
+    def _remove(self, ids: list[str]) -> None:
+        """One deletion for many ids: Tantivy keeps each in memory until the commit, and a kilobyte with it."""
+        with self._errors.writing():
+            self._writer.delete_documents_by_query(tantivy.Query.term_set_query(self._layout, "id", ids))
 
     def _commit(self, changes: int) -> None:
         if changes:

@@ -2,10 +2,13 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +18,9 @@ import tantivy
 from search.document import Document
 from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import FORMAT_FILE, HOME
-from search.result import SearchOptions
+from search.result import MAX_DEPTH, SearchOptions
 from search.tantivy_index import TantivyIndex
+from tests.search.acknowledging_writer import State, change
 
 WRITER = Path(__file__).with_name("acknowledging_writer.py")
 THING = Document(id="thing", title="Thing")
@@ -25,51 +29,189 @@ THING = Document(id="thing", title="Thing")
 @contextmanager
 def writing_process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(WRITER), *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
             process.kill()
 
 
-def killed_after(process: subprocess.Popen[str], lines: int, seconds: float) -> list[int]:
-    """What a process had said when it was killed: so many lines, and then so much later."""
-    assert process.stdout
-    said = [int(process.stdout.readline()) for _ in range(lines)]
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    process.kill()
-    return said + [int(line) for line in process.stdout if line.endswith("\n")]
+class KilledWriter:
+    """Changes an index step by step in a process that is killed again and again."""
+
+    def __init__(self, process: subprocess.Popen[str], seed: int) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._step = 0
+        self.states: list[State] = [{}, {}]
+
+    def work_and_die(self) -> None:
+        """Do a few steps, and a part of another. Then `states` has what may be there, acknowledged and one more."""
+        print(self._step, file=self._stdin, flush=True)
+        child = int(self._stdout.readline().split()[1])
+        for _ in range(self._random.randint(0, 3)):
+            self._acknowledge(self._stdout.readline())
+        # Not for something to happen: whatever happens until then, it is killed in the middle of.
+        time.sleep(self._random.uniform(0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        for line in iter(self._stdout.readline, "ended\n"):
+            self._acknowledge(line)
+        self.states = [self.states[0], change(self._seed, self._step, self.states[0])[1]]
+
+    def go_on_from(self, state: State) -> None:
+        self._step += state != self.states[0]
+        self.states[0] = state
+
+    def _acknowledge(self, line: str) -> None:
+        assert int(line) == self._step
+        self.states[0] = change(self._seed, self._step, self.states[0])[1]
+        self._step += 1
+
+
+def everything(index: TantivyIndex) -> State:
+    found = index.search("thing", SearchOptions(MAX_DEPTH))
+    assert found.total == index.count() == len(found.results)
+    return {result.id: result.body for result in found.results}
 
 
 class TestKilled:
-    @pytest.mark.parametrize("seed", range(3))
-    def test_what_was_acknowledged_is_there(self, tmp_path: Path, seed: int) -> None:
-        moment = random.Random(seed)
-        acknowledged: list[int] = []
-        for _ in range(6):
-            with writing_process(tmp_path, 1000 + len(acknowledged)) as process:
-                acknowledged += killed_after(process, moment.randint(1, 12), moment.uniform(0, 0.05))
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_a_hundred_times(self, tmp_path: Path, seed: int) -> None:
+        """Half of them with each seed. What was acknowledged is there, and of what was not all or nothing.
 
-            with TantivyIndex(tmp_path) as index:
-                assert all(index.get(f"{number}-{twin}") for number in acknowledged for twin in "ab")
-                # One pair more may have been committed and not yet acknowledged; half a pair never.
-                assert index.count() - 2 * len(acknowledged) in (0, 2)
-                assert len(index.search("thing", SearchOptions(100)).results) == min(100, index.count())
-                acknowledged += [] if index.count() == 2 * len(acknowledged) else [acknowledged[-1] + 1]
+        A file that one left had the name of one that the next wrote, who could not commit.
+        """
+        folder = tmp_path / "index"
+        with writing_process(folder, seed) as process, TantivyIndex(tmp_path / "index") as reader:
+            writer = KilledWriter(process, seed)
+            for _ in range(50):
+                writer.work_and_die()
 
-    def test_unfinished_call_leaves_nothing(self, tmp_path: Path) -> None:
+                with TantivyIndex(folder) as index:
+                    found = everything(index)
+                assert found in writer.states
+                assert everything(reader) == found
+                writer.go_on_from(found)
+
+        with TantivyIndex(folder, writer_wait=0) as index:
+            index.replace([THING])
+            assert everything(index) == everything(index) == {"thing": ""}
+        assert sorted(entry.name for entry in folder.iterdir()) == sorted([os.readlink(folder / HOME), HOME])
+
+    @pytest.mark.parametrize("call", ["upsert", "replace"])
+    def test_unfinished_call_leaves_nothing(self, tmp_path: Path, call: str) -> None:
         with TantivyIndex(tmp_path) as index:
             index.upsert([THING])
 
-        with writing_process(tmp_path, 0, "one call") as process:
-            taken = killed_after(process, 5000, 0.01)
+        with writing_process(tmp_path, 0, call) as process:
+            assert process.stdout
+            for _ in range(5000):
+                process.stdout.readline()
+            process.kill()
 
-        assert len(taken) >= 5000
         with TantivyIndex(tmp_path, writer_wait=0) as index:
             assert [result.id for result in index.search("thing").results] == ["thing"]
             assert index.upsert([Document(id="other", title="Thing")]) == 1
             assert index.count() == 2
+
+    def test_while_it_is_made(self, tmp_path: Path) -> None:
+        for seed in range(10):
+            folder = tmp_path / str(seed)
+            with writing_process(folder, seed) as process:
+                writer = KilledWriter(process, seed)
+                writer.work_and_die()
+
+            with TantivyIndex(folder) as index:
+                assert everything(index) in writer.states
+
+
+class TestReplacing:
+    """While a catalogue is replaced; `halfway` is somebody's who has read a part of it."""
+
+    @pytest.fixture
+    def halfway(self) -> Iterator["Halfway"]:
+        halfway = Halfway()
+        yield halfway
+        halfway.go_on.set()
+
+    def test_others_write_before_or_after(self, tmp_path: Path, halfway: "Halfway") -> None:
+        with TantivyIndex(tmp_path) as index, TantivyIndex(tmp_path) as other, ThreadPoolExecutor(3) as pool:
+            replacing = pool.submit(index.replace, halfway.documents())
+            assert halfway.reached.wait(10)
+            waiting = [
+                pool.submit(one.upsert, [Document(id=name, title="Thing")])
+                for name, one in (("a", index), ("b", other))
+            ]
+            halfway.go_on.set()
+
+            assert replacing.result() == 2
+            assert [write.result() for write in waiting] == [1, 1]
+            assert everything(index).keys() == everything(other).keys() == {"1", "2", "a", "b"}
+
+    def test_others_may_not_want_to_wait(self, tmp_path: Path, halfway: "Halfway") -> None:
+        with TantivyIndex(tmp_path) as index, TantivyIndex(tmp_path, writer_wait=0.01) as other:
+            with ThreadPoolExecutor(1) as pool:
+                replacing = pool.submit(index.replace, halfway.documents())
+                assert halfway.reached.wait(10)
+                for write in (other.upsert, other.replace):
+                    with pytest.raises(IndexBusy, match="try again"):
+                        write([THING])
+                halfway.go_on.set()
+                replacing.result()
+
+            assert other.upsert([THING]) == 1
+
+    def test_nobody_takes_what_is_not_finished_for_a_leftover(self, tmp_path: Path, halfway: "Halfway") -> None:
+        with TantivyIndex(tmp_path) as index, ThreadPoolExecutor(1) as pool:
+            replacing = pool.submit(index.replace, halfway.documents())
+            assert halfway.reached.wait(10)
+            with TantivyIndex(tmp_path, writer_wait=0.01) as other:
+                assert everything(other) == {}
+                with pytest.raises(IndexBusy):
+                    other.delete(["1"])
+            halfway.go_on.set()
+
+            assert replacing.result() == 2
+            assert everything(index).keys() == {"1", "2"}
+
+    def test_leftovers_go_with_the_next_write(self, tmp_path: Path) -> None:
+        with TantivyIndex(tmp_path) as index:
+            index.upsert([THING])
+            (tmp_path / ".generation-1").mkdir()
+            (tmp_path / ".generation-1" / "file").write_text("a part")
+            (tmp_path / ".link-1").symlink_to(".generation-1")
+
+            assert everything(index) == {"thing": ""}
+            assert (tmp_path / ".generation-1").exists()
+            index.upsert([THING])
+
+        assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([os.readlink(tmp_path / HOME), HOME])
+
+    def test_what_was_found_before_is_still_read(self, tmp_path: Path) -> None:
+        """A search that has begun goes on in what it began in, though that is deleted."""
+        with TantivyIndex(tmp_path) as index:
+            index.upsert([THING])
+            view = index._current()
+            index.replace([])
+
+            assert not view.generation.exists()
+            assert [result.id for result in view.search("thing", SearchOptions()).results] == ["thing"]
+
+
+class Halfway:
+    """Two documents, of which the second comes when `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def documents(self) -> Iterator[Document]:
+        yield Document(id="1", title="Thing")
+        self.reached.set()
+        assert self.go_on.wait(10)
+        yield Document(id="2", title="Thing")
 
 
 class TestSharing:
@@ -77,10 +219,11 @@ class TestSharing:
         with TantivyIndex(tmp_path) as index:
             index.upsert([THING])
             with writing_process(tmp_path, 1) as process:
-                assert process.stdout
-                for number in (1, 2, 3):
-                    assert int(process.stdout.readline()) == number
-                    assert index.get(f"{number}-a")
+                writer = KilledWriter(process, 1)
+                for _ in range(3):
+                    writer.work_and_die()
+                    assert everything(index) in writer.states
+                    writer.go_on_from(everything(index))
                 assert index.upsert([Document(id="other", title="Thing")]) == 1
 
     def test_busy_when_another_writer_stays(self, tmp_path: Path) -> None:

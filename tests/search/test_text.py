@@ -89,6 +89,12 @@ def test_long_text_has_the_tokens_of_its_words(words: list[str]) -> None:
     assert tokens(text * 100) == tokens(text) * 100
 
 
+@settings(deadline=None)
+@given(st.text(st.characters(codec="ascii")))
+def test_ascii_has_the_tokens_that_it_has_beside_others(text: str) -> None:
+    assert [*tokens(text), "lodz"] == tokens(f"{text} Łódź")
+
+
 def test_endless_marks_are_folded_at_once() -> None:
     """Half a million marks after a letter kept the whole process waiting for minutes."""
     started = time.process_time()
