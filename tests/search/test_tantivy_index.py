@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -299,6 +300,18 @@ class TestFolder:
 
         with pytest.raises(IndexUnavailable, match="cannot hold an index"):
             TantivyIndex(tmp_path / "file")
+
+    def test_copied_with_its_link_followed(self, tmp_path: Path) -> None:
+        with TantivyIndex(tmp_path / "index") as index:
+            index.upsert([Document(id="1", title="Thing")])
+        shutil.copytree(tmp_path / "index", tmp_path / "copy")
+
+        with pytest.raises(IndexUnavailable, match="has to be a link") as caught:
+            TantivyIndex(tmp_path / "copy")
+
+        subprocess.run(str(caught.value).partition("Mend it with: ")[2], shell=True, check=True)
+        with TantivyIndex(tmp_path / "copy") as index:
+            assert index.count() == 1
 
     def test_of_another_format(self, tmp_path: Path) -> None:
         TantivyIndex(tmp_path).close()
