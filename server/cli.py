@@ -1,4 +1,4 @@
-"""`sayseek-server`: serve · index · models · evaluate."""
+"""`sayseek-server`: serve · index · migrate · models · evaluate."""
 
 import errno
 import inspect
@@ -21,6 +21,7 @@ from search.catalogue import Catalogue, read_catalogue
 from search.document import Document
 from search.errors import SearchError
 from search.index import open_index
+from search.migration import migrate as migrate_tables
 from server.settings import Settings
 
 app = typer.Typer(
@@ -159,6 +160,23 @@ def _with_progress(catalogue: Catalogue, progress: Progress) -> Iterator[Documen
         yield document
         progress.update(task, completed=catalogue.bytes_read)
     progress.update(task, description="Writing the index", completed=catalogue.size)
+
+
+@app.command()
+def migrate(
+    into: Annotated[
+        str | None,
+        typer.Option("--index", help="The catalogue: postgresql://USER@HOST/DATABASE?catalogue=NAME. [SAYSEEK_INDEX]"),
+    ] = None,
+) -> None:
+    """Bring a catalogue's tables in PostgreSQL to this version. Stop what is older and make a backup first."""
+    settings = load_settings(index=into)
+    try:
+        before, after = migrate_tables(settings.index)
+    except SearchError as error:
+        raise fail(str(error)) from None
+    did = f"went from version {before} to {after}" if before < after else f"had version {after} already"
+    out.print(f"The catalogue's tables {did}.", highlight=False)
 
 
 @app.command()
