@@ -6,6 +6,7 @@ much faster, and others read the old table until the transaction's end.
 """
 
 import json
+import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
@@ -22,6 +23,10 @@ from search.schema import Schema
 GATHERED = 256
 # Documents that are worth an index of their own.
 MANY = 1000
+# How often to try to have the tables alone, how long each time, and the seconds between: somebody may be dumping them.
+SWAP_TRIES = 60
+SWAP_TRY = "200ms"
+SWAP_PAUSE = 0.5
 # What the database may take to build an index, where it usually has 64 MB.
 BUILD_MEMORY = "256MB"
 
@@ -97,8 +102,22 @@ class Staged:
         self._run("DELETE FROM lengths")
         _count(self._connection, self._all, 1)
         # Last, as nobody can search from here to the transaction's end.
+        self._lock_out_readers()
         for statement in _SWAP:
             self._run(statement)
+
+    def _lock_out_readers(self) -> None:
+        """Wait for those who read, in short tries: who comes meanwhile waits behind this. Raises LockNotAvailable."""
+        for attempts_left in reversed(range(SWAP_TRIES)):
+            try:
+                with self._connection.transaction():
+                    self._run(f"SET LOCAL lock_timeout = '{SWAP_TRY}'")
+                    self._run("LOCK TABLE documents, terms")
+                return
+            except psycopg.errors.LockNotAvailable:
+                if not attempts_left:
+                    raise
+                time.sleep(SWAP_PAUSE)
 
     @property
     def _all(self) -> sql.Composed:

@@ -116,6 +116,22 @@ class TestSharing:
                 with open_index(catalogue) as other:
                     assert other.count() == 1
 
+    def test_long_read_does_not_stop_searches_while_all_is_replaced(self, catalogue: str) -> None:
+        """Such as that of pg_dump: whoever wants the table alone has all others wait behind."""
+        with PostgresIndex(catalogue) as index, ThreadPoolExecutor(1) as pool:
+            index.upsert([THING])
+            with Connections(Address.of(catalogue)).one() as connection, connection.transaction():
+                connection.execute("SELECT count(*) FROM documents")
+                replacing = pool.submit(index.replace, [THING, Document(id="other", title="Thing")])
+                while not waiting(connection):
+                    assert not replacing.done()
+                started = time.monotonic()
+                assert [index.search("thing").total for _ in range(20)] == [1] * 20
+                assert time.monotonic() - started < 3
+
+            assert replacing.result() == 2
+            assert index.count() == 2
+
     def test_catalogues_in_one_database_are_apart(self, catalogue: str) -> None:
         with open_index(catalogue) as index, open_index(f"{catalogue}_more") as other:
             index.upsert([THING])
