@@ -42,6 +42,8 @@ _SETTINGS = """
            set_config('jit', 'off', false),
            -- Others search at the same time, on the other cores.
            set_config('max_parallel_workers_per_gather', '0', false),
+           -- What is searched is in memory, or on a disk without arms.
+           set_config('random_page_cost', '1.1', false),
            -- What was acknowledged is on disk, whatever else the database is for.
            set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
 """

@@ -17,14 +17,11 @@ def nothing(options: SearchOptions) -> Found:
 def matching_page(connection: psycopg.Connection, matching: Matching, options: SearchOptions) -> Found:
     """The best of the documents that match. Those that cannot come that far up are counted, but not scored."""
 
-    def best_of(documents: sql.Composed) -> Found:
-        return _found(connection, answer(documents, matching.counted(), matching.written(), options), options)
-
-    if not matching.is_small:
-        found = best_of(matching.likeliest())
-        if len(found.results) >= options.limit and _reaches(found, matching.most_of_others):
-            return found
-    return best_of(matching.all())
+    for documents, most_of_others in matching.likeliest():
+        found = _found(connection, answer(documents, matching.counted(), matching.written(), options), options)
+        if len(found.results) >= options.limit and _reaches(found, most_of_others):
+            break
+    return found
 
 
 def passing_page(connection: psycopg.Connection, options: SearchOptions) -> Found:

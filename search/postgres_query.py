@@ -12,10 +12,10 @@ from search.postgres_scoring import Scoring, Statistics, any_of
 from search.ranking import MAX_PRIOR
 from search.result import MAX_FACET_VALUES, SearchOptions
 
-# How many documents are scored at first, at most: those that have seldom lexemes.
+# How many documents that have seldom lexemes are scored at first, at most.
 FIRST = 5_000
-# How many are scored in the end, where common lexemes alone decide.
-MOST = 50_000
+# How many are where those are too few, or not clearly the best; and how many more that have only common ones.
+MOST = 20_000
 # How many entries of the index a search by sound reads, at most: some 40 ms. Keys that many documents have come last.
 # Of a million documents the right ones are found no less often than with six times as many.
 MAX_POSTINGS = 25_000
@@ -29,55 +29,63 @@ class Matching:
         self._filters = filters
         self._matching = statistics.matching
         self._required = self._by_rarity({each for scoring in self._scorings for each in scoring.required})
-        scored = self._by_rarity({each for scoring in self._scorings for each in scoring.lexemes})
-        read = accumulate(self._matching[each] for each in scored)
-        self._seldom = [each for each, so_far in zip(scored, read, strict=True) if so_far <= FIRST]
-        self._common = [each for each in self._required if each not in self._seldom]
+        self._scored = self._by_rarity({each for scoring in self._scorings for each in scoring.lexemes})
 
     @property
     def is_possible(self) -> bool:
         """Whether the catalogue has any of the terms; all else is only for where it has."""
         return bool(self._required)
 
-    @property
-    def is_small(self) -> bool:
-        """Whether all may as well be scored at once."""
-        return not self._common or not self._seldom
+    def likeliest(self) -> Iterator[tuple[sql.Composed, float]]:
+        """More and more of them, and what none of the others scores more than.
 
-    def all(self) -> sql.Composed:
-        """All of them; of more than `MOST` as many as come first are scored."""
-        return self._scored(_any(self._required))
+        First those that have seldom lexemes. In the end all, or where more than `MOST` have only common ones the most
+        popular.
+        """
+        seldom: list[str] = []
+        for most in (FIRST, MOST):
+            more = self._seldom(most)
+            if len(more) > len(seldom) and not set(self._required) <= set(more):
+                yield self._with_any(more), (1 + MAX_PRIOR) * max(each.most_without(more) for each in self._scorings)
+            seldom = more
+        others = self._limited(sql.SQL("{}{}").format(_any(self._required), self._without(seldom)))
+        if seldom:
+            others = sql.SQL("{} UNION ALL {}").format(self._with_any(seldom), others)
+        yield others, 0.0
 
-    def likeliest(self) -> sql.Composed:
-        """Those that have a seldom lexeme."""
-        # Not as a condition that an index could be used for: that would read the common ones, too.
-        return self._scored(
-            sql.SQL("{} AND CASE WHEN {} THEN true END").format(_any(self._seldom), _any(self._required))
+    def _seldom(self, most: int) -> list[str]:
+        """The most seldom lexemes, which so many documents have together at most."""
+        read = accumulate(self._matching[each] for each in self._scored)
+        return [each for each, so_far in zip(self._scored, read, strict=True) if so_far <= most]
+
+    def _with_any(self, lexemes: list[str]) -> sql.Composed:
+        # The second is not a condition that an index could be used for: that would read the common lexemes, too.
+        return self._limited(sql.SQL("{} AND CASE WHEN {} THEN true END").format(_any(lexemes), _any(self._required)))
+
+    def _without(self, lexemes: list[str]) -> sql.Composable:
+        return (
+            sql.SQL(" AND NOT CASE WHEN {} THEN true ELSE false END").format(_any(lexemes)) if lexemes else sql.SQL("")
         )
 
-    @property
-    def most_of_others(self) -> float:
-        """What none scores more than that is not among the likeliest."""
-        return (1 + MAX_PRIOR) * max(scoring.most_without(self._seldom) for scoring in self._scorings)
+    def _limited(self, condition: sql.Composable) -> sql.Composed:
+        scores = sql.SQL(", ").join(map(self._score, self._scorings))
+        columns = sql.SQL("number, id, weight * greatest({}) AS score").format(scores)
+        return sql.SQL("({} ORDER BY weight DESC LIMIT {})").format(self._found(columns, condition), sql.Literal(MOST))
 
     def counted(self) -> sql.Composed:
         """How many they are. Who has one common lexeme is known, and need not be looked at."""
-        if self._filters or len(self._common) != 1:
+        seldom = set(self._seldom(MOST))
+        common = [each for each in self._required if each not in seldom]
+        if self._filters or len(common) != 1:
             return counted(self._found(sql.SQL("1"), _any(self._required)))
-        [common] = self._common
-        others = [each for each in self._required if each != common]
-        beside = sql.SQL("{} AND NOT CASE WHEN {} THEN true ELSE false END").format(_any(others), _any([common]))
+        others = [each for each in self._required if each in seldom]
+        beside = sql.SQL("{}{}").format(_any(others), self._without(common)) if others else sql.SQL("false")
         return sql.SQL("SELECT {} + count(*) FROM documents WHERE {}").format(
-            sql.Literal(self._matching[common]), beside if others else sql.SQL("false")
+            sql.Literal(self._matching[common[0]]), beside
         )
 
     def _by_rarity(self, lexemes: Iterable[str]) -> list[str]:
         return sorted(lexemes, key=lambda each: (self._matching[each], each))
-
-    def _scored(self, condition: sql.Composable) -> sql.Composed:
-        scores = sql.SQL(", ").join(map(self._score, self._scorings))
-        columns = sql.SQL("number, id, weight * greatest({}) AS score").format(scores)
-        return sql.SQL("{} LIMIT {}").format(self._found(columns, condition), sql.Literal(MOST))
 
     def written(self) -> sql.Composed:
         """The values that they have."""

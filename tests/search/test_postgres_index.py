@@ -331,13 +331,14 @@ class TestMigration:
 
 class TestRanking:
     @pytest.mark.parametrize(
-        "query", ["red hat", "hat", "the hat 7", "what is the colour of hat 7", "green hat", "thing 3 blue", "no thing"]
+        "query", ["red hat", "the hat 7", "what is the colour of hat 7", "green hat", "thing 3 blue", "no thing"]
     )
     def test_seldom_lexemes_first_finds_the_same(
         self, query: str, catalogue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Documents that only have common lexemes are not scored where they cannot be among the best."""
         monkeypatch.setattr(postgres_query, "FIRST", 40)
+        monkeypatch.setattr(postgres_query, "MOST", 200)
         documents = [
             Document(
                 id=str(number),
@@ -357,6 +358,16 @@ class TestRanking:
             assert [result.score for result in found.results] == pytest.approx(
                 [result.score for result in same.results], rel=1e-5
             )
+
+    def test_of_many_that_match_alike_the_most_popular(self, catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(postgres_query, "FIRST", 10)
+        monkeypatch.setattr(postgres_query, "MOST", 20)
+        with open_index(catalogue) as index:
+            index.upsert(Document(id=f"{i:03}", title="Thing", popularity=i * 1000) for i in range(200))
+
+            found = index.search("thing")
+            assert found.total == 200
+            assert [result.id for result in found.results[:3]] == ["199", "198", "197"]
 
     @pytest.mark.parametrize("count", [MANY - 1, MANY + 1])
     def test_first_documents_however_many(self, catalogue: str, count: int) -> None:
