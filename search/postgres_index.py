@@ -1,6 +1,6 @@
 """The index that several servers share: a catalogue in PostgreSQL (https://www.postgresql.org)."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -131,6 +131,15 @@ class PostgresIndex:
             check_filters(filters, (), now.schema)
             rows = connection.execute(any_key(statistics, limit, filters)).fetchall()
         return [Named(document_id, *named) for document_id, named in rows]
+
+    def titles(self) -> list[str]:
+        with self._connections.one() as connection:
+            # Not ->> 'title': PostgreSQL's text has no zero characters, and its JSON has.
+            return [record["title"] for (record,) in connection.execute("SELECT record FROM documents")]
+
+    def revision(self) -> Hashable:
+        with self._connections.one() as connection:
+            return connection.execute("SELECT changes FROM catalogue").fetchone()
 
     def count(self) -> int:
         with self._connections.one() as connection:

@@ -189,7 +189,10 @@ def _tally(connection: psycopg.Connection, documents: sql.Composed, sign: int) -
 def _count(connection: psycopg.Connection, documents: sql.Composed, sign: int) -> None:
     """Count these documents in, or out, and their lengths."""
     for statement in (
-        sql.SQL("UPDATE catalogue SET documents = documents + {sign} * (SELECT count(*) FROM ({documents}) AS these)"),
+        sql.SQL(
+            "UPDATE catalogue SET changes = changes + 1,"
+            " documents = documents + {sign} * (SELECT count(*) FROM ({documents}) AS these)"
+        ),
         sql.SQL(
             """
             INSERT INTO lengths

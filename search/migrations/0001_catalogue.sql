@@ -3,7 +3,8 @@
 CREATE TABLE catalogue (
     schema json NOT NULL,
     revision bigint NOT NULL DEFAULT 0, -- of the schema
-    documents bigint NOT NULL DEFAULT 0
+    documents bigint NOT NULL DEFAULT 0,
+    changes bigint NOT NULL DEFAULT 0  -- of the documents
 );
 INSERT INTO catalogue (schema) VALUES ('{"fields": {}, "boosts": {}, "synonyms": []}');
 
