@@ -1,5 +1,7 @@
 """A server over a catalogue in PostgreSQL, which goes away and comes back."""
 
+from pathlib import Path
+
 import httpx
 
 from search.document import Document
@@ -8,7 +10,10 @@ from tests.e2e.conftest import StartServer
 from tests.postgres_server import PostgresServer
 
 
-def test_lost_database_is_a_503_until_it_is_back(start_server: StartServer, postgres: PostgresServer) -> None:
+def test_lost_database_is_a_503_until_it_is_back(
+    start_server: StartServer, postgres: PostgresServer, sample_files: list[Path]
+) -> None:
+    clip = sample_files[0].read_bytes()
     url = postgres.url("served")
     with open_index(url) as index:
         index.upsert([Document("1", "Reykjavík", "Capital of Iceland")])
@@ -27,9 +32,11 @@ def test_lost_database_is_a_503_until_it_is_back(start_server: StartServer, post
                 assert error["code"] == "index_unavailable"
                 assert error["message"].startswith("The database cannot be reached.")
                 assert str(postgres.folder) not in error["message"]
+            assert server.ask(clip).json()["error"]["code"] == "index_unavailable"
             assert httpx.get(f"{server.address}/healthz").status_code == 200
 
         assert search().json()["results"][0]["title"] == "Reykjavík"
+        assert server.ask(clip).status_code == 200
         with open_index(url) as replica:
             replica.upsert([Document("2", "Reykjavík Airport")])
         assert len(search().json()["results"]) == 2
