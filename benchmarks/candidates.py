@@ -1,6 +1,6 @@
 """How often the name that was said is among the candidates by sound, and how long they take.
 
-    python -m benchmarks.candidates MANIFEST READINGS CATALOGUE [--documents 1000000] [--index FOLDER]
+    python -m benchmarks.candidates MANIFEST READINGS CATALOGUE [--documents 1000000] [--index INDEX]
 
 The manifest's rows have `audio`, `query_doc` (the document that was asked for), `noise`, `speaker` and `hard`; the
 readings are JSON lines of `audio` and `readings`, a list of [text, …], the best first. A document with the title that
@@ -34,10 +34,10 @@ def main(
     readings: Path,
     catalogue: Path,
     documents: int = 0,
-    index: Path | None = None,
+    index: str | None = None,
     write: bool = False,
 ) -> None:
-    with tempfile.TemporaryDirectory() as scratch, open_index(str(index or scratch)) as opened:
+    with tempfile.TemporaryDirectory() as scratch, open_index(index or scratch) as opened:
         if not opened.count():
             started = time.perf_counter()
             count = opened.upsert(_filled(catalogue, documents))

@@ -10,6 +10,7 @@ from search.document import Document
 from search.errors import IndexUnavailable
 from search.filters import Filter
 from search.named import Named
+from search.postgres_index import PostgresIndex
 from search.result import Found, SearchOptions
 from search.schema import Schema
 from search.tantivy_index import TantivyIndex
@@ -85,12 +86,14 @@ class SearchIndex(Protocol):
 
 
 def open_index(url: str, schema: Schema | None = None) -> SearchIndex:
-    """Open the index at `tantivy:FOLDER`, or at a plain folder, and make it where there is none.
+    """Open the index at `tantivy:FOLDER`, at a plain folder, or at `postgresql://…`, and make it where there is none.
 
     A new one is made with the `schema`, or without fields; one that is there must hold what the schema needs, if one is
     given, and has its boosts and synonyms from then on. Raises `IndexUnavailable` for an unknown kind of index, for a
-    folder that holds something else, and for an index of another `Schema.layout`: opened without a schema, `replace`
-    gives it that.
+    folder that holds something else, for a database that cannot be reached, and for an index of another
+    `Schema.layout`: opened without a schema, `replace` gives it that.
+
+    A database's address is libpq's; `?catalogue=NAME` tells several catalogues in it apart.
     """
     match = _URL.fullmatch(url)
     if not match:
@@ -98,4 +101,6 @@ def open_index(url: str, schema: Schema | None = None) -> SearchIndex:
     scheme, path = match.groups()
     if scheme == "tantivy" and path:
         return TantivyIndex(Path(path), schema)
-    raise IndexUnavailable(f'"{url}" is not an index that can be opened here; use tantivy:FOLDER')
+    if scheme in ("postgresql", "postgres") and path.startswith("//"):
+        return PostgresIndex(url, schema)
+    raise IndexUnavailable(f'"{scheme}:" is no index that can be opened here; use tantivy:FOLDER or postgresql://…')

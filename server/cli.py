@@ -1,4 +1,4 @@
-"""`sayseek-server`: serve · index · models · evaluate."""
+"""`sayseek-server`: serve · index · migrate · models · evaluate."""
 
 import errno
 import inspect
@@ -17,6 +17,7 @@ from rich.markup import escape
 from asr.errors import AsrError
 from search.configuration import CatalogueOptions, read_configuration
 from search.errors import SearchError
+from search.migration import migrate as migrate_tables
 from server.indexing import run_indexing
 from server.settings import Settings
 
@@ -128,18 +129,20 @@ def _say_what_to_try(address: str) -> None:
     err.print()
 
 
+CataloguesFile = Annotated[
+    Path | None, typer.Option(help="The TOML file that names your catalogues. [SAYSEEK_CATALOGUES]")
+]
+CatalogueName = Annotated[str | None, typer.Option(metavar="NAME", help="Which of them; without it the default one.")]
+
+
 @app.command()
 def index(
     file: Annotated[Path, typer.Argument(help="JSONL or CSV; every record needs an id and a title.")],
     into: Annotated[
         str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER. [SAYSEEK_INDEX]")
     ] = None,
-    catalogues: Annotated[
-        Path | None, typer.Option(help="The TOML file that names your catalogues. [SAYSEEK_CATALOGUES]")
-    ] = None,
-    catalogue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which of them; without it the default one.")
-    ] = None,
+    catalogues: CataloguesFile = None,
+    catalogue: CatalogueName = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Make these all the documents that there are, at once, when all are read.")
     ] = False,
@@ -148,19 +151,19 @@ def index(
 
     A server may run and search meanwhile. Until all is written, and where that is interrupted, it finds what was there.
     """
-    if into and (catalogues or catalogue):
-        raise fail("--index says where the index is, and --catalogue which one the file names: give one of them", 2)
-    settings = load_settings(index=into, catalogues=None if into else catalogues)
     try:
-        run_indexing(_target(settings, into, catalogue), file, replace=replace, out=out, err=err)
+        run_indexing(_target(into, catalogues, catalogue), file, replace=replace, out=out, err=err)
     except SearchError as error:
         raise fail(str(error)) from None
     except KeyboardInterrupt as interrupt:
         raise fail(str(interrupt) or "interrupted", 130) from None
 
 
-def _target(settings: Settings, into: str | None, name: str | None) -> CatalogueOptions:
-    """The catalogue to write to. Raises InvalidConfiguration."""
+def _target(into: str | None, catalogues: Path | None, name: str | None) -> CatalogueOptions:
+    """The catalogue that is meant. Raises InvalidConfiguration; ends the program where flags contradict each other."""
+    if into and (catalogues or name):
+        raise fail("--index says where the index is, and --catalogue which one the file names: give one of them", 2)
+    settings = load_settings(index=into, catalogues=None if into else catalogues)
     if into or not settings.catalogues:
         if name:
             raise fail("--catalogue names one of the file that --catalogues names: give that, too", 2)
@@ -170,6 +173,24 @@ def _target(settings: Settings, into: str | None, name: str | None) -> Catalogue
     if named is None:
         raise fail(f'{settings.catalogues} has no catalogue "{name}"; it has {", ".join(configuration.catalogues)}', 2)
     return named
+
+
+@app.command()
+def migrate(
+    into: Annotated[
+        str | None,
+        typer.Option("--index", help="The catalogue: postgresql://USER@HOST/DATABASE?catalogue=NAME. [SAYSEEK_INDEX]"),
+    ] = None,
+    catalogues: CataloguesFile = None,
+    catalogue: CatalogueName = None,
+) -> None:
+    """Bring a catalogue's tables in PostgreSQL to this version. Stop what is older and make a backup first."""
+    try:
+        before, after = migrate_tables(_target(into, catalogues, catalogue).index)
+    except SearchError as error:
+        raise fail(str(error)) from None
+    did = f"went from version {before} to {after}" if before < after else f"had version {after} already"
+    out.print(f"The catalogue's tables {did}.", highlight=False)
 
 
 @app.command()

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     index: str = Field(
         "tantivy:sayseek-data/index",
         min_length=1,
-        description="Where the catalogue's search index is: tantivy:FOLDER.",
+        description="Where the catalogue's search index is: tantivy:FOLDER, or postgresql://USER@HOST/DATABASE.",
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
     expected_names: int = Field(

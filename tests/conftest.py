@@ -1,5 +1,6 @@
 """What every room's tests share: the recordings in samples/, the real models and the sample catalogue, made once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from asr.audio import Samples
 from asr.checkpoints import Checkpoint, load_checkpoint
 from search import cities
 from search.index import open_index
+from tests.postgres_server import PostgresServer, programs, running
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -43,6 +45,15 @@ def base() -> Checkpoint:
 def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the index of the sample catalogue: to be read, or copied by who writes."""
     folder = tmp_path_factory.mktemp("sample") / "index"
-    with open_index(f"tantivy:{folder}") as index:
+    with open_index(f"tantivy:{folder}", cities.SCHEMA) as index:
         index.upsert(cities.documents())
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    where = programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with running(where) as server:
+        yield server

@@ -1,6 +1,6 @@
 """A process for tests to kill: changes an index, and says what is done once it is acknowledged.
 
-Run as `acknowledging_writer.py FOLDER SEED`, it reads from which step on it is to go on, has a child do the steps from
+Run as `acknowledging_writer.py INDEX SEED`, it reads from which step on it is to go on, has a child do the steps from
 there, and waits for the child's end; this costs a fork, not a start of Python. The child says `began PID` and each step
 that is done; when it is gone, `ended` follows. With a third argument everything is in one call that never ends, which
 says how many documents it has taken.
@@ -11,18 +11,17 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 from search.document import Document
-from search.tantivy_index import TantivyIndex
+from search.index import SearchIndex, open_index
 
 # What each document says, by its id: in which step it was written.
 State: TypeAlias = dict[str, str]
 IDS = [f"{number}" for number in range(60)]
 
 
-def change(seed: int, step: int, state: State) -> tuple[Callable[[TantivyIndex], int], State]:
+def change(seed: int, step: int, state: State) -> tuple[Callable[[SearchIndex], int], State]:
     """What is done to an index in a step, and what there is then."""
     pick = random.Random(f"{seed} {step}")
     ids = pick.sample(IDS, pick.choice((1, 2, 10, 50)))
@@ -36,9 +35,9 @@ def change(seed: int, step: int, state: State) -> tuple[Callable[[TantivyIndex],
     return lambda index: index.upsert(written), state | said
 
 
-def work(folder: Path, seed: int, first: int) -> None:
+def work(url: str, seed: int, first: int) -> None:
     say(f"began {os.getpid()}")
-    with TantivyIndex(folder) as index:
+    with open_index(url) as index:
         for step in itertools.count(first):
             change(seed, step, {})[0](index)
             say(f"{step}")
@@ -56,12 +55,12 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    folder, seed = Path(sys.argv[1]), int(sys.argv[2])
+    url, seed = sys.argv[1], int(sys.argv[2])
     if len(sys.argv) > 3:
-        with TantivyIndex(folder) as index:
+        with open_index(url) as index:
             getattr(index, sys.argv[3])(endless())
     for line in sys.stdin:
         if (child := os.fork()) == 0:
-            work(folder, seed, int(line))
+            work(url, seed, int(line))
         os.waitpid(child, 0)
         say("ended")

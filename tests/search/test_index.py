@@ -16,7 +16,7 @@ from search.filters import Between, Filter, OneOf, parse_filters
 from search.index import SearchIndex, open_index
 from search.named import Named
 from search.result import MAX_DEPTH, MAX_FACET_VALUES, Found, SearchOptions
-from search.schema import Field, Schema
+from search.schema import Field, Schema, comparable
 from search.sound import pronounce
 from search.sound_keys import heard_keys
 
@@ -517,7 +517,7 @@ class TestFilters:
             shop.sounding_like(["x"], 1, [unknown])
 
     @on_one_index
-    @given(value=st.text(max_size=20))
+    @given(value=st.text(max_size=20).filter(lambda value: comparable(value) != "no"))
     def test_any_text_is_a_safe_value(self, shop: SearchIndex, value: str) -> None:
         assert shop.search("lamp", SearchOptions(filters=(OneOf("country", (value, "IS")),))).total == 1
 
@@ -838,9 +838,9 @@ class TestPopularity:
 
 
 class TestOpening:
-    @pytest.mark.parametrize("url", ["postgres://localhost/x", "tantivy:", "elastic:9200"])
+    @pytest.mark.parametrize("url", ["postgres:x", "tantivy:", "elastic:9200"])
     def test_unknown_kind(self, url: str) -> None:
-        with pytest.raises(IndexUnavailable, match="use tantivy:FOLDER"):
+        with pytest.raises(IndexUnavailable, match="use tantivy:FOLDER or postgresql"):
             open_index(url)
 
     def test_closed_index_says_so(self, index: SearchIndex) -> None:

@@ -1,16 +1,11 @@
 """What the embedded index promises beyond the protocol: durability, several processes, its folder."""
 
 import os
-import random
 import shutil
-import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,63 +14,11 @@ import tantivy
 from search.document import Document
 from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import FORMAT_FILE, HOME
-from search.result import MAX_DEPTH, SearchOptions
+from search.result import SearchOptions
 from search.tantivy_index import TantivyIndex
-from tests.search.acknowledging_writer import State, change
+from tests.search.killed_writer import KilledWriter, everything, writing_process
 
-WRITER = Path(__file__).with_name("acknowledging_writer.py")
 THING = Document(id="thing", title="Thing")
-
-
-@contextmanager
-def writing_process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(WRITER), *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-class KilledWriter:
-    """Changes an index step by step in a process that is killed again and again."""
-
-    def __init__(self, process: subprocess.Popen[str], seed: int) -> None:
-        assert process.stdin
-        assert process.stdout
-        self._stdin, self._stdout = process.stdin, process.stdout
-        self._seed = seed
-        self._random = random.Random(seed)
-        self._step = 0
-        self.states: list[State] = [{}, {}]
-
-    def work_and_die(self) -> None:
-        """Do a few steps, and a part of another. Then `states` has what may be there, acknowledged and one more."""
-        print(self._step, file=self._stdin, flush=True)
-        child = int(self._stdout.readline().split()[1])
-        for _ in range(self._random.randint(0, 3)):
-            self._acknowledge(self._stdout.readline())
-        # Not for something to happen: whatever happens until then, it is killed in the middle of.
-        time.sleep(self._random.uniform(0, 0.02))
-        os.kill(child, signal.SIGKILL)
-        for line in iter(self._stdout.readline, "ended\n"):
-            self._acknowledge(line)
-        self.states = [self.states[0], change(self._seed, self._step, self.states[0])[1]]
-
-    def go_on_from(self, state: State) -> None:
-        self._step += state != self.states[0]
-        self.states[0] = state
-
-    def _acknowledge(self, line: str) -> None:
-        assert int(line) == self._step
-        self.states[0] = change(self._seed, self._step, self.states[0])[1]
-        self._step += 1
-
-
-def everything(index: TantivyIndex) -> State:
-    found = index.search("thing", SearchOptions(MAX_DEPTH))
-    assert found.total == index.count() == len(found.results)
-    return {result.id: result.body for result in found.results}
 
 
 class TestKilled:

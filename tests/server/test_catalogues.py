@@ -19,6 +19,7 @@ from search.schema import Field, Schema
 from server.app import create_app
 from server.catalogues import Catalogue
 from server.settings import Settings
+from tests.postgres_server import programs, running
 from tests.server.conftest import Start
 from tests.server.test_api import ask, assert_error
 
@@ -303,3 +304,24 @@ def test_a_catalogue_that_is_away_is_opened_when_it_is_back(
     asyncio.run(lived())
     assert len(tries) == 3
     assert "PostgreSQL 8" in caplog.text
+
+
+def test_a_lost_database_is_told_and_found_again(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = programs() or pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    monkeypatch.setattr(server.catalogues, "RETRY_SECONDS", 0.01)
+    with running(where) as database:
+        (tmp_path / "c.toml").write_text(
+            f'[catalogues.places]\nindex = "places"\n[catalogues.teas]\nindex = "{database.url("teas")}"\n'
+        )
+        database.stop()
+        with start(catalogues=tmp_path / "c.toml") as client:
+            assert_error(client.get("/v1/search?q=x&index=teas"), 503, "index_unavailable")
+            assert client.get("/v1/search?q=x").status_code == 200
+            assert [index["status"] for index in client.get("/readyz").json()["indexes"]] == ["open", "unavailable"]
+            database.start()
+            catalogue = client.app.state.services.catalogues.named("teas")
+            client.portal.call(lambda: asyncio.wait_for(catalogue.open_when_it_is_back(), 10))
+            assert client.put("/v1/documents?index=teas", json=TEAS).json() == {"indexed": 2}
+            with database.stopped():
+                assert_error(client.get("/v1/search?q=sencha&index=teas"), 503, "index_unavailable")
+            assert found(client, q="sencha", index="teas") == ["5"]

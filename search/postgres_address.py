@@ -1,0 +1,57 @@
+"""Where a catalogue is in PostgreSQL: `postgresql://USER@HOST/DATABASE?catalogue=NAME`."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import parse_qsl, quote, urlencode
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from search.errors import IndexUnavailable
+
+DEFAULT_CATALOGUE = "documents"
+
+# With what stands before it, a name in PostgreSQL has at most 63 bytes.
+_CATALOGUE = re.compile("[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A database, by libpq's parameters, and a catalogue in it; as text it has no password.
+
+    What the URL leaves out comes from where libpq looks: PGPASSWORD and the like, ~/.pgpass, a service file.
+    """
+
+    parameters: dict[str, str] = field(repr=False)
+    catalogue: str = DEFAULT_CATALOGUE
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The address that a URL says. Raises `IndexUnavailable`."""
+        server, _, rest = url.partition("?")
+        query = parse_qsl(rest, keep_blank_values=True)
+        others = [(key, value) for key, value in query if key != "catalogue"]
+        catalogue = dict(query).get("catalogue", DEFAULT_CATALOGUE)
+        if not _CATALOGUE.fullmatch(catalogue):
+            raise IndexUnavailable(
+                f'"{catalogue[:100]}" is no name for a catalogue; use up to 40 small letters, digits and underscores'
+            )
+        try:
+            found = conninfo_to_dict(f"{server}?{urlencode(others, quote_via=quote)}")
+        except psycopg.ProgrammingError:
+            # What it says quotes the URL, with the password.
+            advice = "use postgresql://USER@HOST:PORT/DATABASE?catalogue=NAME, special characters written as %40"
+            raise IndexUnavailable(f"the database's address cannot be read; {advice}") from None
+        return cls({key: str(value) for key, value in found.items() if value is not None}, catalogue)
+
+    @property
+    def namespace(self) -> str:
+        """PostgreSQL's schema that has the catalogue's tables."""
+        return f"sayseek_{self.catalogue}"
+
+    def __str__(self) -> str:
+        host = self.parameters.get("host") or self.parameters.get("hostaddr") or "this machine"
+        port = f":{self.parameters['port']}" if "port" in self.parameters else ""
+        database = f' "{self.parameters["dbname"]}"' if "dbname" in self.parameters else ""
+        return f'catalogue "{self.catalogue}" in the database{database} on {host}{port}'

@@ -1,0 +1,42 @@
+"""A server over a catalogue in PostgreSQL, which goes away and comes back."""
+
+from pathlib import Path
+
+import httpx
+
+from search.document import Document
+from search.index import open_index
+from tests.e2e.conftest import StartServer
+from tests.postgres_server import PostgresServer
+
+
+def test_lost_database_is_a_503_until_it_is_back(
+    start_server: StartServer, postgres: PostgresServer, sample_files: list[Path]
+) -> None:
+    clip = sample_files[0].read_bytes()
+    url = postgres.url("served")
+    with open_index(url) as index:
+        index.upsert([Document("1", "Reykjavík", "Capital of Iceland")])
+    with start_server(index=url, model="tiny.en", sample_catalogue="false") as server:
+
+        def search() -> httpx.Response:
+            return httpx.get(f"{server.address}/v1/search", params={"q": "reykjavik"}, timeout=10)
+
+        assert [result["title"] for result in search().json()["results"]] == ["Reykjavík"]
+        with postgres.stopped():
+            for _ in range(3):
+                lost = search()
+                assert lost.status_code == 503
+                assert int(lost.headers["Retry-After"]) > 0
+                error = lost.json()["error"]
+                assert error["code"] == "index_unavailable"
+                assert error["message"].startswith("The database cannot be reached.")
+                assert str(postgres.folder) not in error["message"]
+            assert server.ask(clip).json()["error"]["code"] == "index_unavailable"
+            assert httpx.get(f"{server.address}/healthz").status_code == 200
+
+        assert search().json()["results"][0]["title"] == "Reykjavík"
+        assert server.ask(clip).status_code == 200
+        with open_index(url) as replica:
+            replica.upsert([Document("2", "Reykjavík Airport")])
+        assert len(search().json()["results"]) == 2
