@@ -23,13 +23,13 @@ from search.result import Match
 from search.text import tokens
 
 SOUND = 1.69
-ACOUSTIC = 0.17
+ACOUSTIC = 0.13
 PER_TOKEN = 3.3  # nats
 # More the acoustic model hardly ever says for a name: the text that was heard is the likeliest that there is.
 MOST_ACOUSTIC = 1.0
 
 # A name that was meant with less probability than this is not searched for.
-LEAST_PROBABILITY = 0.25
+LEAST_PROBABILITY = 0.2
 # Others are searched for, too, down to this share of the best's probability; so many of them at most.
 LEAST_SHARE = 0.01
 MOST = 8
@@ -53,7 +53,7 @@ class Belief:
         return 1 / (1 + math.exp(-max(-30.0, odds)))
 
 
-WITH_LIKELIHOODS = Belief(0.56, -1.43, 1.38, -1.42)
+WITH_LIKELIHOODS = Belief(0.59, -1.5, 1.38, -1.69)
 BY_SOUND = Belief(0.69, -1.51, 1.42, -3.62)
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from asr.bias import PhraseTrie
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip
-from asr.transcript import Transcript
+from asr.transcript import Likelihood, Transcript
 from search.result import Found, SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.catalogues import Catalogue
 
-READINGS_BESIDE = 3  # the best: each may sound more like the name that was said
+READINGS_BESIDE = 6  # each may sound more like the name that was said
 READINGS_WITH_NAMES = 1  # with two, none of 300 queries more was right
 
 
@@ -24,13 +24,16 @@ def to_be_searched(options: DecodingOptions, names: PhraseTrie | None) -> Decodi
 async def find_meant(
     catalogue: Catalogue, transcript: Transcript, clip: DecodedClip | None, search: SearchOptions
 ) -> VoiceResults:
-    """What is found for what was heard; where `clip` was not heard as `to_be_searched`, for its text alone."""
+    """What is found for what was heard; for its text alone where `clip` was not heard as `to_be_searched`.
+
+    Of a clip of several windows no audio is kept: there the sound of its text decides about names.
+    """
     if not transcript.text:
         return VoiceResults("", Found([]))
-    if clip is None or clip.score is None:
+    if clip is None or (clip.score is None and len(clip.windows) == 1):
         return await catalogue.reading(find, Proposal(transcript.text), catalogue.index, search)
     proposal = await catalogue.reading(propose, transcript, catalogue.index, search.filters)
-    texts = proposal.texts
-    told = await asyncio.wrap_future(clip.score(texts)) if texts else []
-    likelihoods = dict(zip(texts, told, strict=True))
+    likelihoods: dict[str, Likelihood] = {}
+    if clip.score and (texts := proposal.texts):
+        likelihoods = dict(zip(texts, await asyncio.wrap_future(clip.score(texts)), strict=True))
     return await catalogue.reading(find, proposal, catalogue.index, search, likelihoods)
