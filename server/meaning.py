@@ -35,5 +35,6 @@ async def find_meant(
     proposal = await catalogue.reading(propose, transcript, catalogue.index, search.filters)
     likelihoods: dict[str, Likelihood] = {}
     if clip.score and (texts := proposal.texts):
-        likelihoods = dict(zip(texts, await asyncio.wrap_future(clip.score(texts)), strict=True))
+        told = await asyncio.wrap_future(clip.score(texts))
+        likelihoods = dict(zip(texts, told, strict=True))
     return await catalogue.reading(find, proposal, catalogue.index, search, likelihoods)
