@@ -198,7 +198,7 @@ def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchI
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
     found = _titles(find(Proposal(text), index, LOOKED_AT)) if index else []
-    heard = Heard(row, text, seconds + time.perf_counter() - started, found)
+    heard = Heard(row, text, seconds + time.perf_counter() - started, found=found)
     if index:
         _trace(heard, [text], Proposal(text), index)
     return heard
@@ -207,7 +207,7 @@ def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchI
 def _trace(heard: Heard, readings: Sequence[str], proposal: Proposal, index: SearchIndex) -> None:
     """Tell what would have been found otherwise, and how far the search came: see `server.success`."""
     by_text = [_titles(find(Proposal(text), index, LOOKED_AT)) for text in readings]
-    heard.found_plain = by_text[0]
+    heard.searched, heard.found_plain = True, by_text[0]
     heard.considered = {*by_text[0], *_titles_called(proposal.candidates, index)}
     heard.in_reach = {*chain(*by_text), *_titles_called(find_candidates(readings, index, NEAREST), index)}
 

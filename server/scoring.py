@@ -17,7 +17,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from server.heard import Figures, Heard, Span
 from server.slices import NOISE, slices
-from server.success import losses, success
+from server.success import disturbances, losses, success
 
 COVERED = 0.5  # share of an utterance that one segment must cover to have detected it
 TOUCHED = 0.05  # seconds that a segment must share with an utterance to be a right one
@@ -80,6 +80,7 @@ def figures(heard: Sequence[Heard]) -> dict[str, dict[str, Figures]]:
         "slots": Measure(lambda h: bool(h.row.get("slots")), _slots),
         "search": Measure(lambda h: bool(h.row.get("query_doc")), success, searched),
         "search loss": Measure(lambda h: bool(h.row.get("query_doc")), losses, searched),
+        "nothing asked for": Measure(lambda h: h.searched and not h.row.get("query_doc"), disturbances),
         "endpointing": Measure(lambda h: "utterances" in h.row, _endpointing),
         "latency, ms": Measure(lambda h: h.seconds > 0, _latency),
     }

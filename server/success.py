@@ -10,6 +10,9 @@ not when spoken; by
 - ranking, where another document came first: it was put before the acoustic model, or found by the best reading's text.
 
 Gained are those that only find it first when spoken: what is lost without these is typed@1 - spoken@1.
+
+Who asks for nothing in the catalogue should be answered as by its text alone; where that is not so, a name of it was
+taken for meant.
 """
 
 import math
@@ -46,6 +49,19 @@ def losses(heard: Sequence[Heard]) -> Figures:
     counts = {"lost": sum(causes[cause] for cause in CAUSES)} | {name: causes[name] for name in (*CAUSES, "gained")}
     measured: Figures = {"queries": len(heard)}
     for name, count in counts.items():
+        measured |= {name: count, f"{name}_share": count / len(heard)}
+    return measured
+
+
+def disturbances(heard: Sequence[Heard]) -> Figures:
+    """Of those who ask for nothing in the catalogue, how many get other results than their text alone finds."""
+    others = {
+        "other_first": sum(h.found[:1] != h.found_plain[:1] for h in heard),
+        "other_results": sum(set(h.found) != set(h.found_plain) for h in heard),
+        "more_results": sum(len(h.found) > len(h.found_plain) for h in heard),
+    }
+    measured: Figures = {"clips": len(heard)}
+    for name, count in others.items():
         measured |= {name: count, f"{name}_share": count / len(heard)}
     return measured
 

@@ -159,6 +159,19 @@ def test_recordings_are_heard_and_searched(sample_files: list[Path], tmp_path: P
     assert evaluate(manifest, "--others", predictions)["word error rate"] == report["word error rate"]
 
 
+def test_names_that_nobody_asked_for_are_counted(sample_files: list[Path], tmp_path: Path) -> None:
+    misheard = Path(__file__).parents[1] / "recordings" / "restaurants-in-gaborone.flac"
+    files = [misheard, next(file for file in sample_files if "copenhagen" in file.name)]
+    for file in files:
+        shutil.copy(file, tmp_path)
+    manifest = write_jsonl(tmp_path / "manifest.jsonl", *({"audio": file.name} for file in files))
+    write_jsonl(tmp_path / "catalogue.jsonl", {"id": "g", "title": "Gaborone"}, {"id": "c", "title": "Copenhagen"})
+
+    told = evaluate(manifest, "--model", "base")["nothing asked for"]["all"]
+
+    assert (told["clips"], told["other_first"], told["other_results"], told["more_results"]) == (2, 1, 1, 1)
+
+
 def test_losses_are_found_where_they_happen(sample_files: list[Path], tmp_path: Path) -> None:
     """One recording, in which Copenhagen is heard well, and queries that it does not or does answer."""
     file = next(file for file in sample_files if "copenhagen" in file.name)
