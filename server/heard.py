@@ -14,8 +14,9 @@ class Heard:
     """A row of the manifest and what became of it; `seconds` is the time that hearing and searching took.
 
     Where a catalogue was `searched`, titles that were found, the best first: `found` as the server answers,
-    `found_plain` for the best reading as text, `found_typed` for what was really said. `considered` are the titles among which the ranking chose, and `in_reach`
-    those that a ranking could have been given; see `success`. `segments` are utterances that were cut, in seconds.
+    `found_plain` for the best reading as text, `found_typed` for what was really said. `considered` are the titles
+    among which the ranking chose, and `in_reach` those that a ranking could have been given; see `success`.
+    `segments` are utterances that were cut, in seconds.
     """
 
     row: Mapping[str, Any]
