@@ -1,5 +1,6 @@
 """From what was heard to results: names that may have been meant are proposed, then the acoustic model decides."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,8 @@ PROPOSED = 12
 # A text of which the recogniser is as sure holds names that it was nudged to read by chance: "moca", where "mocha" was
 # heard.
 SURE = 0.8
+# Names that were meant with less probability come after what the text finds.
+CONVINCING = 0.3
 # What words of a guessed name count, where a document is not called by all of it.
 WORDS_OF_A_GUESS = 0.1
 
@@ -73,22 +76,29 @@ def find(
         return VoiceResults(query, index.search(query, options))
     # A page of them all cannot be put together from pages of each.
     end = options.offset + options.limit
-    searched = [
-        (meaning, index.search(normalise(meaning.text), replace(options, limit=end, offset=0))) for meaning in meant
-    ]
+    beginning = replace(options, limit=end, offset=0)
+    searched = [(meaning, index.search(normalise(meaning.text), beginning)) for meaning in meant]
+    ranked = _ranked(searched)
+    meaning, found = searched[ranked[0][1] if ranked else 0]
+    results = [result for result, _ in ranked[options.offset : end]]
+    return VoiceResults(normalise(meaning.text), replace(found, results=results))
+
+
+def _ranked(searched: Sequence[tuple[Meaning, Found]]) -> list[tuple[Result, int]]:
+    """The results of all searches, each once, the best first; each with the place of its search."""
     weighed = [
         (replace(result, score=result.score * _weight(meaning, result), match=meaning.match), place)
         for place, (meaning, found) in enumerate(searched)
         for result in found.results
     ]
+    best_text = max((result.score for result, _ in weighed if result.match == "text"), default=math.inf)
+    if max(meaning.probability for meaning, _ in searched if meaning.match != "text") < CONVINCING:
+        weighed = [(replace(result, score=min(result.score, best_text)), place) for result, place in weighed]
     best: dict[str, tuple[Result, int]] = {}
-    # Equals stay as the index has them: it sees to it that pages follow each other.
+    # Equals stay in order: the text's before guesses, and as the index has them, so that pages follow each other.
     for result, place in sorted(weighed, key=lambda weighed: -weighed[0].score):
         best.setdefault(result.id, (result, place))
-    ranked = list(best.values())
-    meaning, found = searched[ranked[0][1] if ranked else 0]
-    results = [result for result, _ in ranked[options.offset : end]]
-    return VoiceResults(normalise(meaning.text), replace(found, results=results))
+    return list(best.values())
 
 
 def _weight(meaning: Meaning, result: Result) -> float:

@@ -1,5 +1,6 @@
 import pytest
 
+from search.candidates import Candidate, Placement
 from search.document import Document
 from search.index import SearchIndex
 from search.voice_query import Proposal, find, normalise
@@ -38,3 +39,26 @@ def test_silence_finds_nothing(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík")])
 
     assert find(Proposal(""), index).found.results == []
+
+
+@pytest.mark.parametrize(
+    ("least_confidence", "query", "found"),
+    [
+        (0.5, "hotels in gaborone", [("Gaborone", "sound"), ("Hotels", "text")]),
+        (0.76, "hotels in gaburong", [("Hotels", "text"), ("Gaborone", "sound")]),
+        (0.95, "hotels in gaburong", [("Hotels", "text")]),
+    ],
+)
+def test_a_name_comes_first_where_it_convinces_and_after_the_text_where_it_may_be_right(
+    index: SearchIndex, least_confidence: float, query: str, found: list[tuple[str, str]]
+) -> None:
+    index.upsert([Document(id="g", title="Gaborone"), Document(id="h", title="Hotels"), Document(id="i", title="In")])
+    heard, name = "Hotels in Gaburong.", "Hotels in Gaborone."
+    candidate = Candidate(("g",), "Gaborone", 0.9, 5.0, 0.0, (Placement(heard, 10, 18, name, 0.9),))
+
+    answer = find(Proposal(heard, least_confidence, [candidate]), index)
+
+    assert answer.query == query
+    assert [(result.title, result.match) for result in answer.found.results] == found
+    scores = [result.score for result in answer.found.results]
+    assert scores == sorted(scores, reverse=True)
