@@ -351,7 +351,7 @@ def test_the_best_of_the_favoured_are_told_and_change_no_choice(bench: Bench, st
         assert other.logits is not None
         logprobs = (other.logits + mask).log_softmax(dim=-1)[own.tokens.tolist()]
         best = (logprobs + torch.tensor(own.boosts)).topk(min(FAVOURITES, len(own.tokens))).indices
-        assert [token for token, _ in other.favourites] == own.tokens[best].tolist()
+        assert [token for token, _ in other.favourites] == own.tokens[best.numpy()].tolist()
         assert [logprob for _, logprob in other.favourites] == pytest.approx(logprobs[best].tolist(), abs=ROUNDING)
 
 

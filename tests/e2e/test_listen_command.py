@@ -56,7 +56,7 @@ def test_an_event_a_line(server: Server, sample_files: list[Path]) -> None:
         "Final",
     ]
     assert city_of(sample_files[0]) in folded(events[-1]["results"][0]["title"])
-    assert events[-1]["results"][0].keys() == {"id", "score", "title", "body", "fields", "match"}
+    assert events[-1]["results"][0].keys() == {"id", "score", "title", "body", "fields", "match", "highlights"}
 
 
 def test_only_speech_is_sent_where_the_client_finds_it(
