@@ -1,6 +1,5 @@
 """From what was heard to results: names that may have been meant are proposed, then the acoustic model decides."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,8 +16,6 @@ PROPOSED = 12
 # A text of which the recogniser is as sure holds names that it was nudged to read by chance: "moca", where "mocha" was
 # heard.
 SURE = 0.8
-# Names that were meant with less probability come after what the text finds.
-CONVINCING = 0.3
 # What words of a guessed name count, where a document is not called by all of it.
 WORDS_OF_A_GUESS = 0.1
 
@@ -91,11 +88,8 @@ def _ranked(searched: Sequence[tuple[Meaning, Found]]) -> list[tuple[Result, int
         for place, (meaning, found) in enumerate(searched)
         for result in found.results
     ]
-    best_text = max((result.score for result, _ in weighed if result.match == "text"), default=math.inf)
-    if max(meaning.probability for meaning, _ in searched if meaning.match != "text") < CONVINCING:
-        weighed = [(replace(result, score=min(result.score, best_text)), place) for result, place in weighed]
     best: dict[str, tuple[Result, int]] = {}
-    # Equals stay in order: the text's before guesses, and as the index has them, so that pages follow each other.
+    # Equals stay as the index has them: it sees to it that pages follow each other.
     for result, place in sorted(weighed, key=lambda weighed: -weighed[0].score):
         best.setdefault(result.id, (result, place))
     return list(best.values())

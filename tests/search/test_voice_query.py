@@ -49,7 +49,7 @@ def test_silence_finds_nothing(index: SearchIndex) -> None:
         (0.95, "hotels in gaburong", [("Hotels", "text")]),
     ],
 )
-def test_a_name_comes_first_where_it_convinces_and_after_the_text_where_it_may_be_right(
+def test_a_name_comes_before_or_after_what_the_text_finds_by_how_probable_it_is(
     index: SearchIndex, least_confidence: float, query: str, found: list[tuple[str, str]]
 ) -> None:
     index.upsert([Document(id="g", title="Gaborone"), Document(id="h", title="Hotels"), Document(id="i", title="In")])
