@@ -22,7 +22,7 @@ def migrate(url: str) -> tuple[int, int]:
     address = Address.of(url)
     connections = Connections(address)
     try:
-        with connections.one() as connection:
+        with connections.one(patient=True) as connection:
             return apply(connection, address, _files())
     finally:
         connections.close()

@@ -11,6 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from search.errors import IndexAway, IndexBusy, IndexUnavailable
 from search.postgres_address import Address
+from search.postgres_connection import Connection
 
 MAX_CONNECTIONS = 10
 # Seconds to wait for a free connection, a new one, an answer, and for whoever holds a lock.
@@ -18,6 +19,8 @@ CONNECTION_WAIT = 5.0
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10.0
 LOCK_SECONDS = 10.0
+# What an answer may take longer than the database lets it: with more, the database hangs.
+GRACE_SECONDS = 2.0
 
 MIN_SERVER = 130000  # PostgreSQL 13
 
@@ -60,15 +63,19 @@ class Connections:
         self._address = address
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._lock = threading.Lock()
-        self._idle: list[psycopg.Connection] = []
+        self._idle: list[Connection] = []
         self._closed = False
 
     @contextmanager
-    def one(self) -> Iterator[psycopg.Connection]:
-        """A connection in autocommit mode. Whatever psycopg raises is raised as `IndexBusy` or `IndexUnavailable`."""
+    def one(self, *, patient: bool = False) -> Iterator[Connection]:
+        """A connection in autocommit mode. Whatever psycopg raises is raised as `IndexBusy` or `IndexUnavailable`.
+
+        Who is `patient` waits for an answer for as long as it takes, as those who write many documents have to.
+        """
         with self._place(), self._translating():
             connection = self._live() or self._connected()
             try:
+                connection.patience = None if patient else STATEMENT_SECONDS + GRACE_SECONDS
                 yield connection
             finally:
                 self._give_back(connection)
@@ -92,7 +99,7 @@ class Connections:
         finally:
             self._free.release()
 
-    def _live(self) -> psycopg.Connection | None:
+    def _live(self) -> Connection | None:
         """The connection used last, if the database has not ended it meanwhile."""
         while True:
             with self._lock:
@@ -103,8 +110,9 @@ class Connections:
                 return connection
             connection.close()
 
-    def _connected(self) -> psycopg.Connection:
-        connection = psycopg.connect(make_conninfo("", **(_PARAMETERS | self._address.parameters)), autocommit=True)
+    def _connected(self) -> Connection:
+        connection = Connection.connect(make_conninfo("", **(_PARAMETERS | self._address.parameters)), autocommit=True)
+        connection.patience = STATEMENT_SECONDS + GRACE_SECONDS
         try:
             self._check(connection)
             timeouts = {"statement": f"{STATEMENT_SECONDS}s", "lock": f"{LOCK_SECONDS}s"}
@@ -114,14 +122,14 @@ class Connections:
             raise
         return connection
 
-    def _check(self, connection: psycopg.Connection) -> None:
+    def _check(self, connection: Connection) -> None:
         info = connection.info
         if info.server_version < MIN_SERVER:
             raise IndexUnavailable(f"{self._address} is PostgreSQL {info.server_version // 10000}; use 13 or later")
         if info.parameter_status("server_encoding") != "UTF8":
             raise IndexUnavailable(f"{self._address} is not in UTF-8; make one with: createdb --encoding=UTF8")
 
-    def _give_back(self, connection: psycopg.Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         with self._lock:
             if not self._closed and connection.info.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(connection)

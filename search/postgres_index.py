@@ -58,7 +58,7 @@ class PostgresIndex:
         self._writer_wait = writer_wait
         self._configuration = Configuration(-1, Schema(), Synonyms(()))
         try:
-            with self._connections.one() as connection:
+            with self._connections.one(patient=True) as connection:
                 prepare(connection, self._address)
                 self._adopt(connection, schema)
         except BaseException:
@@ -71,7 +71,7 @@ class PostgresIndex:
             return self._current(connection).schema
 
     def upsert(self, documents: Iterable[Document]) -> int:
-        with self._connections.one() as connection:
+        with self._connections.one(patient=True) as connection:
             # Outside the transaction: who waits for a turn must not hold a table that another is to replace.
             before, figures = self._statistics(connection, lambda _: ())
             is_first = figures.documents == 0
@@ -88,7 +88,7 @@ class PostgresIndex:
             return staged.count
 
     def replace(self, documents: Iterable[Document], schema: Schema | None = None) -> int:
-        with self._connections.one() as connection:
+        with self._connections.one(patient=True) as connection:
             new = schema or self._current(connection).schema
             with connection.transaction():
                 staged = Staged(connection, documents, new, lasting=True)
@@ -99,7 +99,7 @@ class PostgresIndex:
 
     def delete(self, ids: Iterable[str]) -> int:
         known = [document_id for document_id in set(ids) if _can_be_id(document_id)]
-        with self._connections.one() as connection, connection.transaction():
+        with self._connections.one(patient=True) as connection, connection.transaction():
             take_turn(connection, self._writer_wait)
             return remove(connection, known)
 

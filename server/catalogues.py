@@ -29,6 +29,7 @@ ONLY = "default"  # the catalogue's name where the owner names none
 READERS = 2
 MAX_WRITES = 8  # that may run or wait; each holds an upload
 RETRY_SECONDS = 5.0  # from one try to open an index to the next
+READ_SECONDS = 20.0  # that a search may wait for a thread and take; a database that hangs has it wait for 12
 STATE_SECONDS = 2.0  # that an index may take to say how many documents it has
 
 
@@ -122,8 +123,12 @@ class Catalogue:
         self._away = away
 
     async def reading(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a search or a look-up off the event loop."""
-        return await in_pool(self._readers, function, *args, **kwargs)
+        """Run a search or a look-up off the event loop. Raises ApiError (503) where that takes too long."""
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await in_pool(self._readers, function, *args, **kwargs)
+        except TimeoutError:
+            raise busy("The catalogue took too long to answer. Try again in a moment.", 5) from None
 
     async def writing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a change off the event loop, one after the other. Raises ApiError (503) when many wait already."""

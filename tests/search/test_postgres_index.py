@@ -1,5 +1,7 @@
 """What the index in PostgreSQL promises beyond the protocol: processes share it, and its database comes and goes."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -210,6 +212,25 @@ class TestOutage:
                     index.search("thing")
 
             assert raised.value.reason == "the database takes too long to answer"
+            assert index.search("thing").total == 1
+
+
+    def test_database_that_hangs(
+        self, postgres: PostgresServer, catalogue: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It keeps no time-out of its own then: a search once waited for it without end."""
+        monkeypatch.setattr(postgres_connections, "GRACE_SECONDS", 0.1)
+        monkeypatch.setattr(postgres_connections, "STATEMENT_SECONDS", 0.2)
+        with open_index(catalogue) as index:
+            index.upsert([THING])
+            process = int(postgres.run_sql("SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'sayseek'"))
+            os.kill(process, signal.SIGSTOP)
+            try:
+                with pytest.raises(IndexUnavailable, match="no answer in"):
+                    index.search("thing")
+            finally:
+                os.kill(process, signal.SIGCONT)
+
             assert index.search("thing").total == 1
 
 

@@ -1,6 +1,7 @@
 """Several catalogues in one server: each its own fields, its own documents, and its own troubles."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from search.index import SearchIndex, open_index
 from search.schema import Field, Schema
 from server.app import create_app
 from server.catalogues import Catalogue
+from server.errors import ApiError
 from server.settings import Settings
 from tests.postgres_server import programs, running
 from tests.server.conftest import Start
@@ -304,6 +306,23 @@ def test_a_catalogue_that_is_away_is_opened_when_it_is_back(
     asyncio.run(lived())
     assert len(tries) == 3
     assert "PostgreSQL 8" in caplog.text
+
+
+def test_who_waits_for_a_catalogue_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind those who wait for a database that does not answer, others once waited without end."""
+    monkeypatch.setattr(server.catalogues, "READ_SECONDS", 0.05)
+    catalogue = Catalogue("teas", CatalogueOptions(f"tantivy:{tmp_path / 'index'}", Schema()))
+    is_back = threading.Event()
+
+    async def lived() -> None:
+        waiting = [catalogue.reading(is_back.wait, 30) for _ in range(10)]
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [error.status_code for error in told if isinstance(error, ApiError)] == [503] * 10
+        is_back.set()
+        assert await catalogue.reading(lambda: "back") == "back"
+        await catalogue.close()
+
+    asyncio.run(lived())
 
 
 def test_a_lost_database_is_told_and_found_again(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
