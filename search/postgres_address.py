@@ -38,8 +38,9 @@ class Address:
                 f'"{catalogue[:100]}" is no name for a catalogue; use up to 40 small letters, digits and underscores'
             )
         try:
+            _check_escaped(server)
             found = conninfo_to_dict(f"{server}?{urlencode(others, quote_via=quote)}")
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, ValueError):
             # What it says quotes the URL, with the password.
             advice = "use postgresql://USER@HOST:PORT/DATABASE?catalogue=NAME, special characters written as %40"
             raise IndexUnavailable(f"the database's address cannot be read; {advice}") from None
@@ -55,3 +56,10 @@ class Address:
         port = f":{self.parameters['port']}" if "port" in self.parameters else ""
         database = f' "{self.parameters["dbname"]}"' if "dbname" in self.parameters else ""
         return f'catalogue "{self.catalogue}" in the database{database} on {host}{port}'
+
+
+def _check_escaped(server: str) -> None:
+    """Raises ValueError where a part of a password with "@" or "/" would be taken for the host or the database."""
+    login_and_host, _, database = server.partition("//")[2].partition("/")
+    if login_and_host.count("@") > 1 or "@" in database:
+        raise ValueError
