@@ -271,7 +271,7 @@ class AsyncClient:
             hangover_min=hangover_min,
             hangover_max=hangover_max,
             utterance_end=utterance_end,
-            filters=tuple(filters),
+            filters=filters,
             index=index,
         )
         return Stream(

@@ -8,6 +8,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from clients.errors import Busy, InvalidRequest, SayseekError, ServerError, ServerUnreachable
+from clients.protocol import check_lists, sendable
 
 FINALIZE = '{"type": "Finalize"}'
 KEEP_ALIVE = '{"type": "KeepAlive"}'
@@ -48,6 +49,10 @@ class StreamOptions:
     def bytes_per_second(self) -> int:
         return self.sample_bytes * self.sample_rate
 
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for one text where several filters are meant."""
+        check_lists(self.filters)
+
     def params(self) -> dict[str, str | list[str]]:
         """By their names in the address; what is left to the server is left out."""
         asked = {
@@ -67,8 +72,10 @@ class StreamOptions:
             "index": self.index,
             "vad_events": _flag(True),  # they tell what must be kept
         }
-        given: dict[str, str | list[str]] = {name: str(value) for name, value in asked.items() if value is not None}
-        return given | ({"filter": list(self.filters)} if self.filters else {})
+        given: dict[str, str | list[str]] = {
+            name: sendable(str(value)) for name, value in asked.items() if value is not None
+        }
+        return given | ({"filter": [sendable(text) for text in self.filters]} if self.filters else {})
 
 
 def address(base_url: httpx.URL, options: StreamOptions) -> str:

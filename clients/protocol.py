@@ -84,11 +84,16 @@ class Asked:
 
     def params(self) -> dict[str, Any]:
         """By their names in the address, or the form. Raises `ValueError` for one text where several are meant."""
-        if isinstance(self.filters, str) or isinstance(self.facets, str):
-            raise ValueError('filters and facets are lists: write filters=["country:IS"]')
+        check_lists(self.filters, self.facets)
         lists = {"filter": self.filters, "facets": self.facets}
-        given: dict[str, Any] = {name: [_sendable(text) for text in texts] for name, texts in lists.items() if texts}
+        given: dict[str, Any] = {name: [sendable(text) for text in texts] for name, texts in lists.items() if texts}
         return given | _given(index=self.index, snippets="true" if self.snippets else None)
+
+
+def check_lists(*lists: Sequence[str]) -> None:
+    """Raises `ValueError` for a text, which is a sequence of texts, too."""
+    if any(isinstance(texts, str) for texts in lists):
+        raise ValueError('filters and facets are lists: write filters=["country:IS"]')
 
 
 def connection(base_url: str | None, api_key: str | None, timeout: float) -> dict[str, Any]:
@@ -134,7 +139,7 @@ def voice_search(
     asked: Asked,
 ) -> Call[VoiceSearchAnswer]:
     form = _given(model=model, language=language, limit=limit, alternatives=alternatives) | asked.params()
-    content = {"files": {"file": (_sendable(clip.filename), clip.data)}, "data": form}
+    content = {"files": {"file": (sendable(clip.filename), clip.data)}, "data": form}
     return Call("POST", "/v1/voice-search", lambda r: read_answer(VoiceSearchAnswer, _json(r)), content)
 
 
@@ -192,10 +197,10 @@ def _document_path(document_id: str) -> str:
 
 
 def _given(**values: str | int | None) -> dict[str, str]:
-    return {name: _sendable(str(value)) for name, value in values.items() if value is not None}
+    return {name: sendable(str(value)) for name, value in values.items() if value is not None}
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """`text`, which may come from file names and arguments in no encoding, as UTF-8 can hold it."""
     return text.encode("utf-8", "backslashreplace").decode()
 

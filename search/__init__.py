@@ -7,8 +7,8 @@ match is worth), `tantivy_index`, its `index_folder`, `tantivy_entry` (what it k
 `tantivy_view`, `tantivy_query` and `courtesy` (the embedded default), `postgres_index`, its `postgres_address`,
 `postgres_connection`, `postgres_connections`, `migration`, `postgres_entry`, `postgres_writer`, `postgres_scoring`,
 `postgres_query` and `postgres_found` (the one that servers share), `voice_query` (from what was heard to results),
-`snippets` (where the words stand in them), `configuration` (the catalogues that an owner names in one file), then search
-by sound: `phones` and `sound` (how words sound, with `spoken_words`), `sound_keys` and `named` (what an index holds of
-it), `alignment`, `heard_text` and `candidates` (names that may have been said), `meant` (which of them was); `cities`
-(the sample catalogue).
+`snippets` (where the words stand in them), `configuration` (the catalogues that an owner names in one file), then
+search by sound: `phones` and `sound` (how words sound, with `spoken_words`), `sound_keys` and `named` (what an index
+holds of it), `alignment`, `heard_text` and `candidates` (names that may have been said), `meant` (which of them was);
+`cities` (the sample catalogue).
 """

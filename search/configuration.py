@@ -14,7 +14,7 @@ MAX_CATALOGUES = 32
 MAX_FILE_BYTES = 10_000_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_LOCAL = re.compile(r"(?:tantivy:)?(?P<path>(?![a-z][a-z0-9+]+:).+)")
+_LOCAL = re.compile(r"(?:tantivy:)?(?P<path>(?![A-Za-z][A-Za-z0-9+]+:).+)")
 
 Table = Mapping[str, Any]
 

@@ -16,7 +16,7 @@ from search.schema import Schema
 from search.tantivy_index import TantivyIndex
 
 # Two letters at least: one is a Windows drive.
-_URL = re.compile("([a-z][a-z0-9+]+):(.*)")
+_URL = re.compile("([A-Za-z][A-Za-z0-9+]+):(.*)", re.DOTALL)
 
 __all__ = ["SearchIndex", "open_index"]
 

@@ -24,8 +24,8 @@ WORDS_OF_A_GUESS = 0.1
 class VoiceResults:
     """What was searched for, and what was found: `query` is what was heard, or what it was taken for.
 
-    Of several that may have been meant it is the one that found the first result. `found` counts what matches this one;
-    its results may be those of the others, too.
+    Of several that may have been meant it is the one that found the first result. `found` counts what matches this one,
+    in its total no less than there are results: they may be those of the others, too.
     """
 
     query: str
@@ -78,7 +78,7 @@ def find(
     ranked = _ranked(searched)
     meaning, found = searched[ranked[0][1] if ranked else 0]
     results = [result for result, _ in ranked[options.offset : end]]
-    return VoiceResults(normalise(meaning.text), replace(found, results=results))
+    return VoiceResults(normalise(meaning.text), replace(found, results=results, total=max(found.total, len(ranked))))
 
 
 def _ranked(searched: Sequence[tuple[Meaning, Found]]) -> list[tuple[Result, int]]:

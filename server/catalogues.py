@@ -217,8 +217,10 @@ def _opened(options: CatalogueOptions, with_sample: bool) -> SearchIndex:
     if with_sample and not index.count():
         started = time.monotonic()
         logger.info("building the sample catalogue's index: the world's cities")
-        # The fields first, while there is nothing: whoever puts documents meanwhile keeps them.
-        index.replace((), search.cities.SCHEMA)
+        # The fields first, while there is nothing: whoever puts documents meanwhile keeps them. Another server that
+        # starts on the same database may have done so, and have indexed the cities by now.
+        if index.schema.layout != search.cities.SCHEMA.layout:
+            index.replace((), search.cities.SCHEMA)
         count = index.upsert(search.cities.documents())
         logger.info("indexed %d cities in %.1f s", count, time.monotonic() - started)
     return index

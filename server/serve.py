@@ -21,6 +21,8 @@ from server.services import Services
 from server.settings import Settings
 from server.websocket import MAX_MESSAGE_BYTES, WebSocketConnection
 
+# That an idle connection is kept. httpx keeps its own for 5: with as few here, a request now and then meets the close.
+KEEP_ALIVE_SECONDS = 8
 ANSWER_SECONDS = 2  # for the last answers to go out once the work has been given up
 
 
@@ -83,6 +85,7 @@ class _Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             backlog=ACCEPTED_AT_ONCE,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout) + ANSWER_SECONDS,
         )
         super().__init__(config)

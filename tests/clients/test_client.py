@@ -118,6 +118,8 @@ def test_what_is_asked_of_a_search_travels_with_it(client: Client, server: FakeS
     assert filtered.query == {"q": "", "filter": "country:IS"}
     with pytest.raises(ValueError, match="lists"):
         client.search("tea", filters="country:IS")
+    with pytest.raises(ValueError, match="lists"):
+        AsyncClient(server.url).stream(filters="country:IS")
 
 
 def test_documents_of_another_catalogue(client: Client, server: FakeServer) -> None:

@@ -214,7 +214,6 @@ class TestOutage:
             assert raised.value.reason == "the database takes too long to answer"
             assert index.search("thing").total == 1
 
-
     def test_database_that_hangs(
         self, postgres: PostgresServer, catalogue: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -269,6 +268,14 @@ class TestAddress:
     def test_catalogue_of_another_name(self, name: str) -> None:
         with pytest.raises(IndexUnavailable, match="no name for a catalogue"):
             open_index(f"postgresql://u:s3cret@localhost/x?catalogue={name}")
+
+    @pytest.mark.parametrize("password", ["s3cret@cret", "s3/cret", "s3%zzcret", "s3?cret"])
+    def test_password_without_escapes_is_not_told(self, password: str) -> None:
+        """Once what stood behind its "@" or "/" was taken for the host or the database, and named in the message."""
+        with pytest.raises(IndexUnavailable, match="special characters written as %40") as raised:
+            open_index(f"postgresql://u:{password}@127.0.0.1:1/x")
+
+        assert "cret" not in str(raised.value)
 
     @pytest.mark.parametrize("url", ["postgresql://u:s3cret@[/x", "postgresql://u:s3cret@h/x?unknown=1"])
     def test_that_cannot_be_read(self, url: str) -> None:

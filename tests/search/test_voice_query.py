@@ -60,5 +60,6 @@ def test_a_name_comes_before_or_after_what_the_text_finds_by_how_probable_it_is(
 
     assert answer.query == query
     assert [(result.title, result.match) for result in answer.found.results] == found
+    assert answer.found.total == len(found)
     scores = [result.score for result in answer.found.results]
     assert scores == sorted(scores, reverse=True)
