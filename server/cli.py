@@ -139,7 +139,7 @@ CatalogueName = Annotated[str | None, typer.Option(metavar="NAME", help="Which o
 def index(
     file: Annotated[Path, typer.Argument(help="JSONL or CSV; every record needs an id and a title.")],
     into: Annotated[
-        str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER. [SAYSEEK_INDEX]")
+        str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER or postgresql://… [SAYSEEK_INDEX]")
     ] = None,
     catalogues: CataloguesFile = None,
     catalogue: CatalogueName = None,

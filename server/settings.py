@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     catalogues: Path | None = Field(
         None,
         description="TOML file that names your catalogues, where their indexes are and what their fields are for; "
-        "it stands for the two settings before.",
+        "SAYSEEK_INDEX and the sample catalogue have no effect then.",
     )
 
     max_connections: int = Field(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
@@ -160,7 +160,8 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, ask
     milliseconds = {f"{stage}_ms": _milliseconds(seconds) for stage, seconds in stages.items()}
     timings = TimingsBody(**milliseconds, total_ms=_milliseconds(now - started))
     told = replace(transcript, alternatives=transcript.alternatives[: options.alternatives])
-    return _body(services.transcriber.name, told, found, results, timings)
+    facets = found.found.facets or {field: {} for field in asked.options.facets}  # as where nothing was said
+    return _body(services.transcriber.name, told, found, results, facets, timings)
 
 
 async def _recognise(
@@ -206,7 +207,12 @@ def _count(services: Services, transcript: Transcript, stages: dict[str, float])
 
 
 def _body(
-    model: str, transcript: Transcript, found: VoiceResults, results: list[SearchResult], timings: TimingsBody
+    model: str,
+    transcript: Transcript,
+    found: VoiceResults,
+    results: list[SearchResult],
+    facets: Mapping[str, Mapping[str, int]],
+    timings: TimingsBody,
 ) -> VoiceSearchAnswer:
     quality = transcript.quality
     return VoiceSearchAnswer(
@@ -225,7 +231,7 @@ def _body(
         query=found.query,
         total=found.found.total,
         results=results,
-        facets=found.found.facets or None,
+        facets=facets or None,
         quality=QualityBody(
             speech_seconds=quality.speech_seconds,
             level_dbfs=quality.level_dbfs,

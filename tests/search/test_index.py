@@ -838,7 +838,7 @@ class TestPopularity:
 
 
 class TestOpening:
-    @pytest.mark.parametrize("url", ["postgres:x", "tantivy:", "elastic:9200"])
+    @pytest.mark.parametrize("url", ["postgres:x", "POSTGRESQL://me:s3cret@db/x", "tantivy:", "elastic:9200"])
     def test_unknown_kind(self, url: str) -> None:
         with pytest.raises(IndexUnavailable, match="use tantivy:FOLDER or postgresql"):
             open_index(url)

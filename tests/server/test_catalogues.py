@@ -1,6 +1,7 @@
 """Several catalogues in one server: each its own fields, its own documents, and its own troubles."""
 
 import asyncio
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,6 +207,9 @@ def test_a_spoken_query_is_filtered_as_a_typed_one(client: TestClient, reykjavik
     elsewhere = ask(client, reykjavik, filter="country:US").json()
     assert "Reykjavík" not in [result["title"] for result in elsewhere["results"]]
     assert ask(client, reykjavik, index="teas").json()["results"] == []
+    silence = io.BytesIO()
+    soundfile.write(silence, [0.0] * 32_000, 16_000, format="WAV")
+    assert ask(client, silence.getvalue(), facets="country").json()["facets"] == {"country": {}}
     assert_error(ask(client, reykjavik, filter="state:TX"), 400, "invalid_filter", "filter")
     assert_error(ask(client, reykjavik, facets="population"), 400, "invalid_filter", "facets")
 
