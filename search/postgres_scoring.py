@@ -111,8 +111,9 @@ class Scoring:
 
     def _bm25(self, field: str, each: str, weight: float) -> Part:
         most = weight * self._statistics.worth(self._statistics.matching[each]) * (K1 + 1)
+        # Of documents that have just been replaced by those of another schema the field may have no length.
         adds = sql.SQL(
-            "CASE WHEN terms @@ {query} THEN {most} / (1 + ({fixed} + {per_term} * lengths[{position}])"
+            "CASE WHEN terms @@ {query} THEN {most} / (1 + ({fixed} + {per_term} * coalesce(lengths[{position}], 0))"
             " / coalesce((repeated ->> {lexeme})::float8, 1)) ELSE 0 END"
         ).format(
             query=any_of([each]),

@@ -203,16 +203,16 @@ class TantivyIndex:
             view = self._current()
             try:
                 writer = DocumentWriter(view.index, view.schema, self._errors, self._courtesy)
-            except ValueError as error:
-                if "LockBusy" not in str(error):
+                if current_generation(self._home) == view.generation:
+                    return writer
+                writer.close()
+            except (ValueError, IndexUnavailable) as error:
+                # One that was replaced meanwhile may be half deleted by now.
+                if "LockBusy" not in str(error) and current_generation(self._home) == view.generation:
                     with self._errors.writing():
                         raise
                 if time.monotonic() >= deadline:
                     raise self._errors.busy() from error
-            else:
-                if current_generation(self._home) == view.generation:
-                    return writer
-                writer.close()
             time.sleep(WRITER_POLL)
 
     def _fill(self, generation: Path, documents: Iterable[Document]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,10 +20,11 @@ from search.errors import IndexBusy, IndexUnavailable
 from search.index import open_index
 from search.postgres_address import Address
 from search.postgres_connections import MAX_CONNECTIONS, Connections
-from search.postgres_index import PostgresIndex
+from search.postgres_index import Configuration, PostgresIndex
+from search.postgres_scoring import Statistics
 from search.postgres_writer import MANY, take_turn
 from search.result import SearchOptions
-from search.schema import Schema
+from search.schema import Field, Schema
 from search.tantivy_index import TantivyIndex
 from server.cli import app
 from tests.postgres_server import GUARDED, PostgresServer
@@ -133,6 +135,26 @@ class TestSharing:
 
             assert replacing.result() == 2
             assert index.count() == 2
+
+    def test_search_that_meets_another_schema_half_way(self, catalogue: str) -> None:
+        """Scores were null then, which no search can order."""
+        both, one = ({name: Field(boost=1.0) for name in names} for names in (("a", "b"), ("b",)))
+
+        class Late(PostgresIndex):
+            hindrances: Iterator[Callable[[], object]] = iter(())
+
+            def _statistics(self, *args: Any) -> tuple[Configuration, Statistics]:
+                found = super()._statistics(*args)
+                next(self.hindrances, lambda: None)()
+                return found
+
+        documents = [Document(id="1", title="Thing", fields={"a": "red", "b": "blue"})]
+        with Late(catalogue, Schema(both)) as late, open_index(catalogue) as other:
+            late.upsert(documents)
+            late.hindrances = iter([lambda: other.replace(documents, Schema(one))])
+
+            assert [result.score > 0 for result in late.search("blue").results] == [True]
+            assert late.search("red").results == []
 
     def test_catalogues_in_one_database_are_apart(self, catalogue: str) -> None:
         with open_index(catalogue) as index, open_index(f"{catalogue}_more") as other:

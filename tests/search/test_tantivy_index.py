@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from search.errors import IndexBusy, IndexUnavailable
 from search.index_folder import FORMAT_FILE, HOME
 from search.result import SearchOptions
 from search.tantivy_index import TantivyIndex
+from search.tantivy_view import View
 from tests.search.killed_writer import KilledWriter, everything, writing_process
 
 THING = Document(id="thing", title="Thing")
@@ -120,6 +121,23 @@ class TestReplacing:
 
             assert replacing.result() == 2
             assert everything(index).keys() == {"1", "2"}
+
+    def test_between_the_look_and_the_lock_of_another_writer(self, tmp_path: Path) -> None:
+        """Who found the folder that was current a moment ago half deleted was once told that it cannot be written."""
+
+        class Late(TantivyIndex):
+            hindrances: Iterator[Callable[[], object]] = iter(())
+
+            def _current(self) -> View:
+                view = super()._current()
+                next(self.hindrances, lambda: None)()
+                return view
+
+        with Late(tmp_path) as late, TantivyIndex(tmp_path) as other:
+            late.hindrances = iter([lambda: other.replace([THING])])
+            assert late.upsert([Document(id="late", title="Thing")]) == 1
+
+            assert everything(other) == {"thing": "", "late": ""}
 
     def test_leftovers_go_with_the_next_write(self, tmp_path: Path) -> None:
         with TantivyIndex(tmp_path) as index:
