@@ -167,7 +167,11 @@ class TantivyIndex:
         view = self._view
         if view is None or (view.meta, view.generation) != (meta, generation):
             with self._reload_lock:
-                view = self._view = self._reloaded(generation, meta)
+                view = self._reloaded(generation, meta)
+                if current_generation(self._home) != generation:
+                    # It may have been half deleted by then, and Tantivy takes files that are not there for empty ones.
+                    raise FileNotFoundError(f"{generation} has been replaced")
+                self._view = view
         return view
 
     def _reloaded(self, generation: Path, meta: bytes) -> View:

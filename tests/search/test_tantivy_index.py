@@ -139,6 +139,28 @@ class TestReplacing:
 
             assert everything(other) == {"thing": "", "late": ""}
 
+    def test_what_is_half_deleted_is_not_read(self, tmp_path: Path) -> None:
+        """Tantivy opens what has lost some files without a word: a search once failed on it later."""
+
+        class Late(TantivyIndex):
+            hindrances: Iterator[Callable[[Path], object]] = iter(())
+
+            def _reloaded(self, generation: Path, meta: bytes) -> View:
+                next(self.hindrances, lambda _: None)(generation)
+                return super()._reloaded(generation, meta)
+
+        def replaced(generation: Path) -> None:
+            shutil.copytree(generation, tmp_path / "copy")
+            other.replace([Document(id="new", title="Thing")])
+            shutil.copytree(tmp_path / "copy", generation, ignore=shutil.ignore_patterns("*.pos"))
+
+        folder = tmp_path / "index"
+        with Late(folder) as late, TantivyIndex(folder) as other:
+            other.upsert([THING])
+            late.hindrances = iter([replaced])
+
+            assert everything(late) == {"new": ""}
+
     def test_leftovers_go_with_the_next_write(self, tmp_path: Path) -> None:
         with TantivyIndex(tmp_path) as index:
             index.upsert([THING])
