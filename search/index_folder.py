@@ -111,10 +111,10 @@ def _check_format(home: Path, file_format: str) -> None:
     file = home / FORMAT_FILE
     if not file.exists():
         raise IndexUnavailable(f"{home} is not Sayseek's; choose an empty folder for the index")
-    if not home.is_symlink():
-        copied = f"{_GENERATION}copied"
-        problem = "is a folder, and has to be a link to one: whoever copied it followed links. Mend it with"
-        raise IndexUnavailable(f"{home} {problem}: cd {home.parent} && mv {HOME} {copied} && ln -s {copied} {HOME}")
     if (found := file.read_text()) != file_format:
         problem = f'is an index of the format "{found[:40]}", and this version reads "{file_format}"'
         raise IndexUnavailable(f"{home} {problem}; delete it and index the catalogue again")
+    if not home.is_symlink():  # nor were those of formats before
+        copied = f"{_GENERATION}copied"
+        problem = "is a folder, and has to be a link to one: whoever copied it followed links. Mend it with"
+        raise IndexUnavailable(f"{home} {problem}: cd {home.parent} && mv {HOME} {copied} && ln -s {copied} {HOME}")

@@ -296,8 +296,13 @@ class TestFolder:
         with TantivyIndex(tmp_path / "copy") as index:
             assert index.count() == 1
 
-    def test_of_another_format(self, tmp_path: Path) -> None:
-        TantivyIndex(tmp_path).close()
+    @pytest.mark.parametrize("is_link", [True, False])
+    def test_of_another_format(self, tmp_path: Path, is_link: bool) -> None:
+        """Before there were links, an index was a folder: who updated was once told to have copied it."""
+        if is_link:
+            TantivyIndex(tmp_path).close()
+        else:
+            (tmp_path / HOME).mkdir()
         (tmp_path / HOME / FORMAT_FILE).write_text("tantivy 0")
 
         with pytest.raises(IndexUnavailable, match=r'format "tantivy 0".* delete it and index the catalogue again'):
