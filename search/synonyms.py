@@ -20,7 +20,8 @@ class Synonyms:
             members = list(dict.fromkeys(terms for text in group if (terms := tuple(tokens(text)))))
             for member in members:
                 known = self._others.setdefault(member, [])
-                known += [other for other in members if other != member and other not in known]
+                others = (other for other in members if other != member and other not in known)
+                known += list(islice(others, MAX_VARIANTS - 1 - len(known)))  # more are never put in
         self._longest = max(map(len, self._others), default=0)
 
     def variants(self, terms: Sequence[str]) -> list[list[str]]:

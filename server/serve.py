@@ -19,11 +19,13 @@ from server.logs import configure_logging
 from server.memory import keep_what_is_loaded
 from server.services import Services
 from server.settings import Settings
+from server.threads import threads_end
 from server.websocket import MAX_MESSAGE_BYTES, WebSocketConnection
 
 # That an idle connection is kept. httpx keeps its own for 5: with as few here, a request now and then meets the close.
 KEEP_ALIVE_SECONDS = 8
 ANSWER_SECONDS = 2  # for the last answers to go out once the work has been given up
+LINGER_SECONDS = 2.0  # for threads to end whose work has been given up
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | None:
@@ -42,8 +44,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | No
     for obeyed in (signal.SIGTERM, signal.SIGINT):
         signal.signal(obeyed, server.handle_exit)
     asyncio.run(_serve(server, listener, services, announce))
-    if services.is_loading:
-        # Its thread cannot be stopped, and Python's own end would abort inside torch.
+    if services.is_loading or (services.failure is None and not threads_end(LINGER_SECONDS)):
+        # A thread cannot be stopped, and Python's own end would abort inside torch, or wait for a database that hangs.
         logging.shutdown()
         os._exit(0)
     return services.failure

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from functools import partial
@@ -38,3 +39,12 @@ async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.
 def is_loading() -> bool:
     """Whether a daemon thread still works, wanted or not."""
     return any(thread.name == LOADING for thread in threading.enumerate())
+
+
+def threads_end(seconds: float) -> bool:
+    """Whether all threads that would keep the process from ending have ended, within so many seconds from now."""
+    deadline = time.monotonic() + seconds
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    for thread in others:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in others)

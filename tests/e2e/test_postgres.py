@@ -1,12 +1,15 @@
 """A server over a catalogue in PostgreSQL, which goes away and comes back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 
 from search.document import Document
 from search.index import open_index
 from tests.e2e.conftest import StartServer
+from tests.e2e.test_load import wait_until
 from tests.postgres_server import PostgresServer
 
 
@@ -40,3 +43,28 @@ def test_lost_database_is_a_503_until_it_is_back(
         with open_index(url) as replica:
             replica.upsert([Document("2", "Reykjavík Airport")])
         assert len(search().json()["results"]) == 2
+
+
+def test_sigterm_is_obeyed_while_the_database_hangs(start_server: StartServer, postgres: PostgresServer) -> None:
+    """A thread that waited for it once kept the process from ending."""
+    url = postgres.url("hanging")
+    with (
+        start_server(index=url, model="tiny.en", sample_catalogue="false", shutdown_timeout=1) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        clients = "SELECT pid FROM pg_stat_activity WHERE application_name = 'sayseek'"
+        processes = [psutil.Process(int(pid)) for pid in postgres.run_sql(clients).split()]
+        for process in processes:
+            process.suspend()
+        served = psutil.Process(server.process.pid)
+        threads = served.num_threads()
+        try:
+            put = pool.submit(
+                httpx.put, f"{server.address}/v1/documents", json=[{"id": "1", "title": "Thing"}], timeout=60
+            )
+            wait_until(lambda: served.num_threads() > threads)
+            assert server.stop() == 0
+        finally:
+            for process in processes:
+                process.resume()
+        assert put.result().json()["error"]["code"] == "shutting_down"
