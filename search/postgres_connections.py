@@ -166,4 +166,5 @@ def _has_news(connection: psycopg.Connection) -> bool:
 
 
 def _said(error: psycopg.Error) -> str:
-    return " ".join(str(error).split())
+    """What the database said, without the part of the statement that it quotes: words of a query stand there."""
+    return " ".join((error.diag.message_primary or str(error)).split())

@@ -236,6 +236,16 @@ class TestOutage:
             assert raised.value.reason == "the database takes too long to answer"
             assert index.search("thing").total == 1
 
+    def test_no_part_of_a_statement_is_told(self, postgres: PostgresServer, catalogue: str) -> None:
+        """The log has these messages, and nothing that was said is kept; PostgreSQL quotes some of the statement."""
+        with open_index(catalogue) as index:
+            index.upsert([Document(id="1", title="Zanzibar")])
+            postgres.run_sql(f"DROP TABLE {Address.of(catalogue).namespace}.documents")
+            with pytest.raises(IndexUnavailable, match='"documents" does not exist') as raised:
+                index.search("Zanzibar")
+
+        assert "FROM" not in str(raised.value)
+
     def test_database_that_hangs(
         self, postgres: PostgresServer, catalogue: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
