@@ -123,12 +123,13 @@ class Catalogue:
         self._away = away
 
     async def reading(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a search or a look-up off the event loop. Raises ApiError (503) where that takes too long."""
+        """Run a search or a look-up off the event loop. Raises IndexUnavailable where that takes too long."""
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await in_pool(self._readers, function, *args, **kwargs)
         except TimeoutError:
-            raise busy("The catalogue took too long to answer. Try again in a moment.", 5) from None
+            message = f'catalogue "{self.name}" did not answer in {READ_SECONDS:g} s'
+            raise IndexUnavailable(message, "the catalogue takes too long to answer") from None
 
     async def writing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a change off the event loop, one after the other. Raises ApiError (503) when many wait already."""
