@@ -32,7 +32,7 @@ def test_the_name_that_sounds_and_fits_best_comes_first_and_what_was_heard_stays
 
 
 def test_the_acoustic_model_decides_between_names_that_sound_alike() -> None:
-    unlikely = LIKELIHOODS | {"Restaurants in Gaborone.": Likelihood(-30.0, 8)}
+    unlikely = LIKELIHOODS | {"Restaurants in Gaborone.": Likelihood(-40.0, 8)}
     assert meanings(HEARD, 0.1, [GABORONE, GABON], unlikely)[0].text == "Restaurants in Gabon."
 
 
