@@ -8,6 +8,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from clients.errors import Busy, InvalidRequest, SayseekError, ServerError, ServerUnreachable
+from clients.protocol import given_lists
 
 FINALIZE = '{"type": "Finalize"}'
 KEEP_ALIVE = '{"type": "KeepAlive"}'
@@ -36,6 +37,7 @@ class StreamOptions:
     hangover_min: float | None
     hangover_max: float | None
     utterance_end: float | None
+    keywords: Sequence[str] = ()
     filters: Sequence[str] = ()
     index: str | None = None
 
@@ -49,7 +51,10 @@ class StreamOptions:
         return self.sample_bytes * self.sample_rate
 
     def params(self) -> dict[str, str | list[str]]:
-        """By their names in the address; what is left to the server is left out."""
+        """By their names in the address; what is left to the server is left out.
+
+        Raises `ValueError` for one text where several are meant.
+        """
         asked = {
             "encoding": "linear16",
             "sample_rate": self.sample_rate,
@@ -68,7 +73,7 @@ class StreamOptions:
             "vad_events": _flag(True),  # they tell what must be kept
         }
         given: dict[str, str | list[str]] = {name: str(value) for name, value in asked.items() if value is not None}
-        return given | ({"filter": list(self.filters)} if self.filters else {})
+        return given | given_lists(keywords=self.keywords, filter=self.filters)
 
 
 def address(base_url: httpx.URL, options: StreamOptions) -> str:
