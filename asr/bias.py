@@ -46,7 +46,7 @@ class PhraseTrie:
         widths: list[int] = []
         tokens: list[NDArray[np.int32]] = []
         boosts: list[float] = []
-        written = ((form, boost) for phrase, boost in phrases.items() for form in _forms(phrase))
+        written = ((form, boost) for phrase, boost in phrases.items() for form in _forms(phrase) if form.strip())
         while some := list(islice(written, ENCODED_AT_ONCE)):
             encoded = tokenizer.encode_all([form for form, _ in some])
             fitting = [(ids, boost) for ids, (_, boost) in zip(encoded, some, strict=True) if len(ids) <= MOST_TOKENS]
@@ -158,7 +158,7 @@ class Earned:
 
 
 def _forms(phrase: str) -> Iterable[str]:
-    """How a transcript may write it."""
+    """How a transcript may write it; empty where it is nothing but accents."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", phrase) if not unicodedata.combining(c))
     capital = (form[:1].upper() + form[1:] for form in (phrase, plain))
     return dict.fromkeys((phrase, plain, *capital, phrase.lower(), plain.lower()))

@@ -80,7 +80,9 @@ def test_readings_beside_leave_the_transcript_and_its_alternatives_alone() -> No
 
 
 def test_a_text_that_begins_as_forced_is_nudged_within_it_and_after() -> None:
-    """Readings beside it may depart from what was forced."""
+    """Readings beside it may depart from what was forced; the transcript may not."""
+    assert decoded(spoken(), expecting(3.0, "ab", forced=(A, C))).best.text == "ac"
+    assert decoded(spoken(), expecting(3.0, "ab", forced=(A,))).best.text == "abd"
     beside = decoded(spoken(), expecting(3.0, "ab", forced=(A, C), biased_readings=1))
     assert beside.best.text == "ac"
     assert [reading.text for reading in beside.biased] == ["abd"]
