@@ -302,9 +302,7 @@ class WindowDecoding:
     def _departures(
         self, sequence: TokenSequence, choice: Choice, taken: int, logprob: float
     ) -> Iterable[tuple[TokenSequence, TokenSequence]]:
-        if not self._biased or not sequence.earned:
-            return ()
-        return self._biased.departures(sequence, choice, taken, logprob)
+        return self._biased.departures(sequence, choice, taken, logprob) if self._biased else ()
 
     def _branch(self, choice: Choice) -> None:
         """Follow the second choice too, if the model hesitates here more than where others branched."""
