@@ -7,6 +7,7 @@ back where the text goes on otherwise.
 """
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +47,7 @@ class PhraseTrie:
         widths: list[int] = []
         tokens: list[NDArray[np.int32]] = []
         boosts: list[float] = []
-        written = ((form, boost) for phrase, boost in phrases.items() for form in _forms(phrase))
+        written = ((form, boost) for phrase, boost in phrases.items() for form in _forms(phrase) if form.strip())
         while some := list(islice(written, ENCODED_AT_ONCE)):
             encoded = tokenizer.encode_all([form for form, _ in some])
             fitting = [(ids, boost) for ids, (_, boost) in zip(encoded, some, strict=True) if len(ids) <= MOST_TOKENS]
@@ -94,9 +95,14 @@ class PhraseTrie:
 
     def child(self, node: int, token: int) -> int | None:
         """The node that a token leads to from another."""
-        start, end = self.first[node], self.first[node + 1]
-        place = start + np.searchsorted(self.tokens[start:end], token)
-        return int(place) if place < end and self.tokens[place] == token else None
+        start, end = self.first[node : node + 2].tolist()
+        place = bisect_left(self.tokens, token, start, end)
+        return place if place < end and self.tokens[place] == token else None
+
+    @cached_property
+    def beginnings(self) -> Favoured:
+        """The tokens with which phrases begin."""
+        return self.favoured(0)
 
     def favoured(self, node: int) -> Favoured:
         """The tokens with which phrases go on."""
@@ -148,9 +154,9 @@ class Earned:
     @cached_property
     def favoured(self) -> Favoured:
         """What earns more, or would: every token with what the text has earned and hoped for with it."""
+        if not self.matches and not self.whole:
+            return self.trie.beginnings
         groups = [(self.trie.favoured(match.node), match.before) for match in (*self.matches, Match(0, self.whole))]
-        if len(groups) == 1 and not self.whole:
-            return groups[0][0]
         return Favoured(
             np.concatenate([group.tokens for group, _ in groups]),
             np.concatenate([group.boosts + np.float32(before) for group, before in groups]),
@@ -158,7 +164,7 @@ class Earned:
 
 
 def _forms(phrase: str) -> Iterable[str]:
-    """How a transcript may write it."""
+    """How a transcript may write it; empty where it is nothing but accents."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", phrase) if not unicodedata.combining(c))
     capital = (form[:1].upper() + form[1:] for form in (phrase, plain))
     return dict.fromkeys((phrase, plain, *capital, phrase.lower(), plain.lower()))

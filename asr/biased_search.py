@@ -31,12 +31,17 @@ class BiasedSearch:
     def departures(
         self, stem: TokenSequence, choice: Choice, taken: int, logprob: float
     ) -> Iterator[tuple[TokenSequence, TokenSequence]]:
-        """Texts that go on with a favourite where `stem` is about to go on with the token `taken`; each with `stem`."""
-        for token, own in choice.favourites:
-            if token != taken:
-                text = TokenSequence(
-                    None, list(stem.tokens), list(stem.logprobs), earned=stem.earned, cost=stem.cost + logprob - own
-                )
+        """Texts that go on with a favourite where `stem` is about to go on with the token `taken`; each with `stem`.
+
+        What the stem has earned is no gain of theirs: they have to earn more than that.
+        """
+        if not stem.earned:
+            return
+        due = max(stem.cost, stem.earned.whole)
+        for token, own in dict(choice.favourites).items():  # several phrases may go on with one
+            cost = due + logprob - own
+            if token != taken and cost < stem.earned.favoured.most:
+                text = TokenSequence(None, list(stem.tokens), list(stem.logprobs), earned=stem.earned, cost=cost)
                 text.append(token, own, self._tokenizer)
                 yield text, stem
 

@@ -200,6 +200,8 @@ class WindowDecoding:
         following = [*tokens[1:], None]
         earned = self._earned_by_forced()
         text_begins, last = len(self._prompt) - 1, len(tokens) - 1
+        # The transcript begins as forced; only readings beside it may depart within that.
+        favours_from = text_begins if self._options.biased_readings else last
         return [
             Row(
                 past,
@@ -208,7 +210,7 @@ class WindowDecoding:
                 mask=None if position < text_begins else self._mask(position - text_begins),
                 wants_logits=position == 0 or (self._options.ending and text_begins < position == last),
                 expected=following[position],
-                favoured=None if position < text_begins or not earned else earned[position - text_begins].favoured,
+                favoured=None if position < favours_from or not earned else earned[position - text_begins].favoured,
             )
             for position in range(self._prompt_read, len(tokens))
         ]
@@ -300,9 +302,7 @@ class WindowDecoding:
     def _departures(
         self, sequence: TokenSequence, choice: Choice, taken: int, logprob: float
     ) -> Iterable[tuple[TokenSequence, TokenSequence]]:
-        if not self._biased or not sequence.earned:
-            return ()
-        return self._biased.departures(sequence, choice, taken, logprob)
+        return self._biased.departures(sequence, choice, taken, logprob) if self._biased else ()
 
     def _branch(self, choice: Choice) -> None:
         """Follow the second choice too, if the model hesitates here more than where others branched."""

@@ -11,8 +11,8 @@ from asr.tokenizer import Tokenizer
 class TokenSequence:
     """Tokens that follow a prompt; `at_branch` is the log-probability of the second choice it began with, if it did.
 
-    Where phrases are expected, `earned` is what it has by them, and `cost` how many nats likelier the text was from
-    which it departed to follow them.
+    Where phrases are expected, `earned` is what it has by them, and `cost` what that has to make up for: how many nats
+    likelier the text was from which it departed to follow them, and what that had earned already.
     """
 
     past: Past | None

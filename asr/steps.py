@@ -7,6 +7,7 @@ that `precision` names.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,6 +52,11 @@ class Favoured:
 
     tokens: NDArray[np.int32]
     boosts: NDArray[np.float32]
+
+    @cached_property
+    def most(self) -> float:
+        """The highest boost."""
+        return float(self.boosts.max(initial=0))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Tokenizer:
                 f"The tokenizer.json has {len(languages)} languages and the model {dims.n_languages}. "
                 "Use the tokenizer.json that came with the model."
             )
+        bpe.encode_special_tokens = True  # a name "<|endoftext|>" is text as any other, and ends nothing
         tokenizer = cls(bpe, eot, languages, dims.is_multilingual)
         if (size := tokenizer.timestamp_begin + N_TIMESTAMPS) != dims.n_vocab:
             raise CheckpointError(

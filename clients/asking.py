@@ -28,6 +28,7 @@ class Question:
     language: str | None = None
     limit: int | None = None
     whole: bool = False
+    keywords: Sequence[str] = ()
     filters: Sequence[str] = ()
     index: str | None = None
 
@@ -111,6 +112,7 @@ def _ask_piece(client: Client, file: str, piece: Piece, question: Question, alon
             model=question.model,
             language=question.language,
             limit=question.limit,
+            keywords=question.keywords,
             filters=question.filters,
             index=question.index,
         )

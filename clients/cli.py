@@ -45,6 +45,14 @@ Server = Annotated[
 Limit = Annotated[int | None, typer.Option(min=1, max=100, help="Most results per utterance.")]
 Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language spoken, such as en.")]
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model to ask.")]
+Keywords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keyword",
+        metavar="WORD[:N]",
+        help="Expect this word or phrase, N times as much as others. May be repeated.",
+    ),
+]
 Filters = Annotated[
     list[str] | None,
     typer.Option(
@@ -137,6 +145,7 @@ def ask(
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per utterance, a line each.")] = False,
     limit: Limit = None,
+    keywords: Keywords = None,
     filters: Filters = None,
     index: Index = None,
     language: Language = None,
@@ -160,7 +169,7 @@ def ask(
     """
     if files.count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input (-) can be read only once")
-    question = Question(model, language, limit, whole, filters or (), index)
+    question = Question(model, language, limit, whole, keywords or (), filters or (), index)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     printer = JsonPrinter(console) if as_json else TextPrinter(console, errors, several_files=len(files) > 1)
     try:
@@ -183,6 +192,7 @@ def listen(
     server: Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, a line each.")] = False,
     limit: Limit = None,
+    keywords: Keywords = None,
     filters: Filters = None,
     index: Index = None,
     language: Language = None,
@@ -213,6 +223,7 @@ def listen(
         model=model,
         language=language,
         limit=limit,
+        keywords=keywords or (),
         filters=filters or (),
         index=index,
         endpointing=gate is None,

@@ -55,6 +55,7 @@ class Client:
         language: str | None = None,
         limit: int | None = None,
         alternatives: int | None = None,
+        keywords: Sequence[str] = (),
         filters: Sequence[str] = (),
         facets: Sequence[str] = (),
         index: str | None = None,
@@ -64,13 +65,14 @@ class Client:
 
         `audio` is a path, the bytes of a file (wav, flac, mp3, ogg, opus, webm, m4a, …) or a file opened in binary
         mode. `language` is ISO 639-1; at most `limit` results (1 to 100) and `alternatives` (0 to 10). What is
-        None, the server chooses. Only documents that pass all `filters`, such as "country:IS", of the catalogue
-        `index` are found; for each of the fields in `facets` those that match are counted by its values; `snippets`
-        gives results `highlights`. Raises `OSError` when the file cannot be read.
+        None, the server chooses. `keywords` are words or phrases that are expected; "Akureyri:2" is, twice as much.
+        Only documents that pass all `filters`, such as "country:IS", of the catalogue `index` are found; for each of
+        the fields in `facets` those that match are counted by its values; `snippets` gives results `highlights`.
+        Raises `OSError` when the file cannot be read.
         """
         asked = Asked(filters, facets, index, snippets)
         clip = protocol.read_clip(audio, filename)
-        return self._ask(protocol.voice_search(clip, model, language, limit, alternatives, asked))
+        return self._ask(protocol.voice_search(clip, model, language, limit, alternatives, keywords, asked))
 
     def search(
         self,
@@ -172,6 +174,7 @@ class AsyncClient:
         language: str | None = None,
         limit: int | None = None,
         alternatives: int | None = None,
+        keywords: Sequence[str] = (),
         filters: Sequence[str] = (),
         facets: Sequence[str] = (),
         index: str | None = None,
@@ -180,7 +183,7 @@ class AsyncClient:
         """As `Client.voice_search`; files are read in a thread."""
         asked = Asked(filters, facets, index, snippets)
         clip = await asyncio.to_thread(protocol.read_clip, audio, filename)
-        return await self._ask(protocol.voice_search(clip, model, language, limit, alternatives, asked))
+        return await self._ask(protocol.voice_search(clip, model, language, limit, alternatives, keywords, asked))
 
     async def search(
         self,
@@ -234,6 +237,7 @@ class AsyncClient:
         hangover_min: float | None = None,
         hangover_max: float | None = None,
         utterance_end: float | None = None,
+        keywords: Sequence[str] = (),
         filters: Sequence[str] = (),
         index: str | None = None,
         reconnect: RetryOptions = RECONNECTIONS,
@@ -253,9 +257,9 @@ class AsyncClient:
         seconds of silence, by its own judgement where None; a query that reads complete after as little as
         `hangover_min`, one that breaks off after as much as `hangover_max`. Without `endpointing` call `finalize` for
         that.
-        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. `filters` and `index` are as for
-        `Client.voice_search`. A connection that breaks is opened again
-        as `reconnect` says; the first as the client's `retry`.
+        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. `keywords`, `filters` and `index` are as
+        for `Client.voice_search`. A connection that breaks is opened again as `reconnect` says; the first as the
+        client's `retry`.
         """
         options = StreamOptions(
             sample_rate=sample_rate,
@@ -271,6 +275,7 @@ class AsyncClient:
             hangover_min=hangover_min,
             hangover_max=hangover_max,
             utterance_end=utterance_end,
+            keywords=keywords,
             filters=filters,
             index=index,
         )

@@ -8,7 +8,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from clients.errors import Busy, InvalidRequest, SayseekError, ServerError, ServerUnreachable
-from clients.protocol import check_lists, sendable
+from clients.protocol import given_lists, sendable
 
 FINALIZE = '{"type": "Finalize"}'
 KEEP_ALIVE = '{"type": "KeepAlive"}'
@@ -37,6 +37,7 @@ class StreamOptions:
     hangover_min: float | None
     hangover_max: float | None
     utterance_end: float | None
+    keywords: Sequence[str] = ()
     filters: Sequence[str] = ()
     index: str | None = None
 
@@ -50,8 +51,8 @@ class StreamOptions:
         return self.sample_bytes * self.sample_rate
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` for one text where several filters are meant."""
-        check_lists(self.filters)
+        """Raises `ValueError` for one text where several are meant."""
+        given_lists(keywords=self.keywords, filter=self.filters)
 
     def params(self) -> dict[str, str | list[str]]:
         """By their names in the address; what is left to the server is left out."""
@@ -75,7 +76,7 @@ class StreamOptions:
         given: dict[str, str | list[str]] = {
             name: sendable(str(value)) for name, value in asked.items() if value is not None
         }
-        return given | ({"filter": [sendable(text) for text in self.filters]} if self.filters else {})
+        return given | given_lists(keywords=self.keywords, filter=self.filters)
 
 
 def address(base_url: httpx.URL, options: StreamOptions) -> str:

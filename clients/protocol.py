@@ -84,16 +84,8 @@ class Asked:
 
     def params(self) -> dict[str, Any]:
         """By their names in the address, or the form. Raises `ValueError` for one text where several are meant."""
-        check_lists(self.filters, self.facets)
-        lists = {"filter": self.filters, "facets": self.facets}
-        given: dict[str, Any] = {name: [sendable(text) for text in texts] for name, texts in lists.items() if texts}
-        return given | _given(index=self.index, snippets="true" if self.snippets else None)
-
-
-def check_lists(*lists: Sequence[str]) -> None:
-    """Raises `ValueError` for a text, which is a sequence of texts, too."""
-    if any(isinstance(texts, str) for texts in lists):
-        raise ValueError('filters and facets are lists: write filters=["country:IS"]')
+        lists = given_lists(filter=self.filters, facets=self.facets)
+        return lists | _given(index=self.index, snippets="true" if self.snippets else None)
 
 
 def connection(base_url: str | None, api_key: str | None, timeout: float) -> dict[str, Any]:
@@ -136,9 +128,11 @@ def voice_search(
     language: str | None,
     limit: int | None,
     alternatives: int | None,
+    keywords: Sequence[str],
     asked: Asked,
 ) -> Call[VoiceSearchAnswer]:
-    form = _given(model=model, language=language, limit=limit, alternatives=alternatives) | asked.params()
+    form = _given(model=model, language=language, limit=limit, alternatives=alternatives)
+    form |= given_lists(keywords=keywords) | asked.params()
     content = {"files": {"file": (sendable(clip.filename), clip.data)}, "data": form}
     return Call("POST", "/v1/voice-search", lambda r: read_answer(VoiceSearchAnswer, _json(r)), content)
 
@@ -194,6 +188,13 @@ def _server_url(address: str) -> httpx.URL:
 
 def _document_path(document_id: str) -> str:
     return f"/v1/documents/{quote(document_id, safe='')}"
+
+
+def given_lists(**lists: Sequence[str]) -> dict[str, Any]:
+    """Those that are not empty, by their names in an address or form. Raises `ValueError` for one text."""
+    if any(isinstance(texts, str) for texts in lists.values()):
+        raise ValueError('filters, facets and keywords are lists: write filters=["country:IS"]')
+    return {name: [sendable(text) for text in texts] for name, texts in lists.items() if texts}
 
 
 def _given(**values: str | int | None) -> dict[str, str]:

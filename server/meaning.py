@@ -12,13 +12,16 @@ from search.voice_query import Proposal, VoiceResults, find, propose
 from server.catalogues import Catalogue
 
 READINGS_BESIDE = 6  # each may sound more like the name that was said
+READINGS_BESIDE_NAMES = 4  # where one is nudged towards the catalogue's names, too
 READINGS_WITH_NAMES = 1  # with two, none of 300 queries more was right
 
 
 def to_be_searched(options: DecodingOptions, names: PhraseTrie | None) -> DecodingOptions:
     """How to hear what is to be searched for, perhaps with one of these names; keywords go before them."""
-    options = replace(options, alternatives=max(options.alternatives, READINGS_BESIDE), keeps_audio=True)
-    return options if options.bias else replace(options, bias=names, biased_readings=READINGS_WITH_NAMES)
+    is_nudged = names is not None and options.bias is None
+    beside = READINGS_BESIDE_NAMES if is_nudged else READINGS_BESIDE
+    options = replace(options, alternatives=max(options.alternatives, beside), keeps_audio=True)
+    return replace(options, bias=names, biased_readings=READINGS_WITH_NAMES) if is_nudged else options
 
 
 async def find_meant(

@@ -83,7 +83,8 @@ class ScriptedSteps:
 
 
 def _favourites(favoured: Favoured, logprobs: Tensor) -> list[tuple[int, float]]:
-    scored = [(float(logprobs[token]) + boost, token) for token, boost in zip(*vars(favoured).values(), strict=True)]
+    boosted = zip(favoured.tokens, favoured.boosts, strict=True)
+    scored = [(float(logprobs[token]) + boost, token) for token, boost in boosted]
     return [(int(token), float(logprobs[token])) for _, token in sorted(scored, reverse=True)[:FAVOURITES]]
 
 

@@ -102,6 +102,13 @@ def test_no_phrase_earns_more_than_the_bound(tokenizer: Tokenizer) -> None:
     assert boost_of(trie, tokenizer, phrase) == MOST_BOOST
 
 
+@pytest.mark.parametrize("phrase", ["<|endoftext|>", "<|en|> Oslo", "<|0.00|>", "\u0301", " "])
+def test_no_phrase_leads_to_a_special_token_or_a_mere_space(tokenizer: Tokenizer, phrase: str) -> None:
+    trie = PhraseTrie.of(tokenizer, {phrase: 2.0})
+    assert all(token < tokenizer.eot for token in trie.tokens)
+    assert not ends_at(trie, tokenizer.encode(" "))
+
+
 def test_nothing_expected_earns_nothing(tokenizer: Tokenizer) -> None:
     trie = PhraseTrie.of(tokenizer, {})
     assert boost_of(trie, tokenizer, "hotels in Reykjavik") == 0

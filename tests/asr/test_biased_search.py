@@ -67,6 +67,23 @@ def test_a_phrase_that_was_heard_anyway_earns_as_well() -> None:
     assert decoded(spoken(), expecting(1.0, "ab", "ac")).best.text == "ac"
 
 
+def test_what_the_text_has_earned_is_no_reason_to_depart_from_it() -> None:
+    """After a name that was heard every other was followed, as long as that name was worth what they cost."""
+    script = {(): {A: 1.0}, (A,): {C: 0.9, B: 0.02}, (A, C): {EOT: 1.0}}
+    steps = ScriptedSteps(script, at_start={NO_SPEECH: 0.1, A: 0.9})
+    decoding = WindowDecoding(steps, None, scripted_rules(), expecting(3.0, "a", "b", biased_readings=1))
+    while not decoding.finished:
+        decoding.take(steps.step(decoding.rows()))
+        assert len(steps.held) <= 1
+    assert decoding.result().biased == ()
+
+
+def test_a_token_with_which_several_phrases_go_on_is_followed_once() -> None:
+    """ "a b" goes on with b, and "b" begins with it."""
+    window = decoded(spoken(), expecting(3.0, "ab", "b", biased_readings=2))
+    assert [reading.text for reading in window.biased] == ["abd"]
+
+
 def test_where_nobody_may_have_spoken_nothing_is_expected() -> None:
     steps = ScriptedSteps(SCRIPT, at_start={NO_SPEECH: 0.6, A: 0.4})
     assert decoded(steps, expecting(5.0, "ab")).best.text == "ac"
@@ -80,7 +97,9 @@ def test_readings_beside_leave_the_transcript_and_its_alternatives_alone() -> No
 
 
 def test_a_text_that_begins_as_forced_is_nudged_within_it_and_after() -> None:
-    """Readings beside it may depart from what was forced."""
+    """Readings beside it may depart from what was forced; the transcript may not."""
+    assert decoded(spoken(), expecting(3.0, "ab", forced=(A, C))).best.text == "ac"
+    assert decoded(spoken(), expecting(3.0, "ab", forced=(A,))).best.text == "abd"
     beside = decoded(spoken(), expecting(3.0, "ab", forced=(A, C), biased_readings=1))
     assert beside.best.text == "ac"
     assert [reading.text for reading in beside.biased] == ["abd"]

@@ -119,6 +119,13 @@ def test_a_text_that_no_transcript_may_be_as_long_as_is_impossible(engine: Engin
     assert scores(clip, []) == []
 
 
+def test_a_special_token_in_a_text_is_text(engine: Engine, clips: list[Samples]) -> None:
+    """Of "<|endoftext|> x" nothing was read, so that it was the likeliest text of all."""
+    clip = heard(engine, clips[0])
+    plain, *others = scores(clip, [clip.windows[0].best.text, "<|endoftext|> x", "<|en|>"])
+    assert all(other.logprob < plain.logprob - 10 for other in others)
+
+
 def test_audio_is_kept_only_where_it_is_asked_for_and_of_a_single_window(engine: Engine, clips: list[Samples]) -> None:
     assert engine.submit([clips[0]], replace(ENGLISH, keeps_audio=False)).result(WAIT).score is None
     assert engine.submit([clips[0], clips[1]], ENGLISH).result(WAIT).score is None

@@ -30,7 +30,7 @@ RESULT = {
 class Received:
     """A request as the server saw it; `form` holds what was sent with a clip, `clip` its bytes and its name.
 
-    `filters` are those of either.
+    `filters` are those of either, `keywords` the form's.
     """
 
     method: str
@@ -41,6 +41,7 @@ class Received:
     form: dict[str, str]
     clip: tuple[bytes, str] | None
     filters: list[str]
+    keywords: list[str]
 
 
 class Never(Response):
@@ -138,6 +139,7 @@ class FakeServer:
 async def _received(request: Request) -> Received:
     body = await request.body()
     form: dict[str, str] = {}
+    keywords: list[str] = []
     clip = None
     filters = request.query_params.getlist("filter")
     if "multipart/form-data" in request.headers.get("content-type", ""):
@@ -145,9 +147,11 @@ async def _received(request: Request) -> Received:
         file = parts["file"]
         clip = (await file.read(), file.filename or "")
         form = {name: value for name, value in parts.items() if isinstance(value, str)}
-        filters = [text for text in parts.getlist("filter") if isinstance(text, str)]
-    path = request.scope["path"]
-    return Received(request.method, path, dict(request.query_params), dict(request.headers), body, form, clip, filters)
+        filters, keywords = (
+            [text for text in parts.getlist(name) if isinstance(text, str)] for name in ("filter", "keywords")
+        )
+    query, headers = dict(request.query_params), dict(request.headers)
+    return Received(request.method, request.scope["path"], query, headers, body, form, clip, filters, keywords)
 
 
 @contextmanager

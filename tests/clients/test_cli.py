@@ -112,11 +112,12 @@ def test_the_answers_come_in_the_order_of_the_files(
 
 def test_options_reach_the_server(server: FakeServer, question: Path) -> None:
     options = ["--limit", 3, "--language", "en", "--model", "base", "--api-key", "hush", "--index", "places"]
-    options += ["--filter", "country:IS", "--filter", "-state:TX"]
+    options += ["--filter", "country:IS", "--filter", "-state:TX", "--keyword", "New York", "--keyword", "Akureyri:2"]
     assert sayseek("ask", *options, question, SAYSEEK_SERVER=server.url).returncode == 0
     (received,) = server.received
     assert received.filters == ["country:IS", "-state:TX"]
-    del received.form["filter"]
+    assert received.keywords == ["New York", "Akureyri:2"]
+    del received.form["filter"], received.form["keywords"]
     assert received.form == {"limit": "3", "language": "en", "model": "base", "index": "places"}
     assert received.headers["authorization"] == "Bearer hush"
 

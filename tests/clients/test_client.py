@@ -103,7 +103,7 @@ def test_a_file_that_is_not_there_is_pythons_own_error(client: Client, tmp_path:
 
 def test_what_is_asked_of_a_search_travels_with_it(client: Client, server: FakeServer) -> None:
     asked = {"filters": ["country:IS", "price:10.."], "facets": ["country"], "index": "teas", "snippets": True}
-    client.voice_search(b"sound", **asked)
+    client.voice_search(b"sound", keywords=["New York", "Akureyri:2"], **asked)
     client.search("tea", offset=20, **asked)
     client.search(filters=["country:IS"])
     spoken, typed, filtered = server.received
@@ -114,12 +114,15 @@ def test_what_is_asked_of_a_search_travels_with_it(client: Client, server: FakeS
             "snippets": "true",
         }
     assert spoken.filters == typed.filters == asked["filters"]
+    assert spoken.keywords == ["New York", "Akureyri:2"]
     assert typed.query["offset"] == "20"
     assert filtered.query == {"q": "", "filter": "country:IS"}
     with pytest.raises(ValueError, match="lists"):
         client.search("tea", filters="country:IS")
     with pytest.raises(ValueError, match="lists"):
         AsyncClient(server.url).stream(filters="country:IS")
+    with pytest.raises(ValueError, match="lists"):
+        client.voice_search(b"sound", keywords="Akureyri:2")
 
 
 def test_documents_of_another_catalogue(client: Client, server: FakeServer) -> None:

@@ -108,6 +108,7 @@ def test_options_and_key_reach_the_server() -> None:
                 hangover_min=0.3,
                 hangover_max=0.8,
                 utterance_end=1.5,
+                keywords=["New York", "Akureyri:2"],
                 filters=["country:IS,NO", "-state:TX"],
                 index="places",
             )
@@ -116,6 +117,7 @@ def test_options_and_key_reach_the_server() -> None:
         assert address.path == "/prefix/v1/listen"
         asked = parse_qs(address.query)
         assert asked.pop("filter") == ["country:IS,NO", "-state:TX"]
+        assert asked.pop("keywords") == ["New York", "Akureyri:2"]
         assert {name: value for name, (value,) in asked.items()} == {
             "encoding": "linear16",
             "sample_rate": "8000",

@@ -102,6 +102,7 @@ def test_silence_is_told(server: Server, tmp_path: Path) -> None:
         (["--file", "README.md"], 1, "README.md: This format cannot be played"),
         (["--model", "none"], 1, "The model 'none' is not served"),
         (["--language", "xx"], 1, "xx"),
+        (["--keyword", "Oslo:loud"], 1, "intensifier"),
         (["--endpointing", "nobody"], 2, "client"),
         (["--server", "http://127.0.0.1:9"], 3, "make serve"),
     ],
