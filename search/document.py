@@ -74,6 +74,15 @@ def documents_from(records: Iterable[object]) -> Iterator[Document]:
             raise InvalidDocument(error.problem, position) from error
 
 
+def at_least_one(documents: Iterator[Document], otherwise: Exception) -> Iterator[Document]:
+    """The same documents; raises `otherwise` where there are none: replacing all by nothing is rarely meant."""
+    for first in documents:
+        yield first
+        yield from documents
+        return
+    raise otherwise
+
+
 def _check_storable(record: Mapping[str, object]) -> None:
     """Refuse what is not JSON in UTF-8, and what is too large."""
     if _is_deeper(record, MAX_DEPTH):

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from search.catalogue import Catalogue, read_catalogue
 from search.configuration import CatalogueOptions
-from search.document import Document
+from search.document import Document, at_least_one
 from search.errors import CatalogueError
 from search.index import SearchIndex, open_index
 
@@ -31,7 +31,10 @@ def run_indexing(target: CatalogueOptions, file: Path, *, replace: bool, out: Co
     with _opened(target, replace=replace) as index:
         with _reading(catalogue, err) as documents:
             if replace:
-                count = index.replace(_at_least_one(catalogue, documents), target.schema)
+                none = CatalogueError(
+                    file, None, "has no documents, and would leave none in the index; is it the right file?"
+                )
+                count = index.replace(at_least_one(documents, none), target.schema)
             else:
                 count = index.upsert(documents)
         seconds = time.monotonic() - started
@@ -51,16 +54,6 @@ def _shown(url: str) -> str:
 def _opened(target: CatalogueOptions, *, replace: bool) -> SearchIndex:
     """The index; one whose documents all go may have had other fields."""
     return open_index(target.index, None if replace else target.schema)
-
-
-def _at_least_one(catalogue: Catalogue, documents: Iterator[Document]) -> Iterator[Document]:
-    for first in documents:
-        yield first
-        yield from documents
-        return
-    raise CatalogueError(
-        catalogue.path, None, "has no documents, and would leave none in the index; is it the right file?"
-    )
 
 
 @contextmanager

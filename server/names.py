@@ -42,10 +42,13 @@ class CatalogueNames:
         started = time.monotonic()
         revision = self._index.revision() if self._limit else None
         if revision != self._revision:
-            titles = self._index.titles() if self._index.count() <= self._limit else []
+            documents = self._index.count()
+            titles = self._index.titles() if documents <= self._limit else []
             self._trie = PhraseTrie.of(self._tokenizer, dict.fromkeys(titles, NATS)) if titles else None
             self._revision = revision
-            logger.info("the decoder knows %d names, read in %.1f s", len(titles), time.monotonic() - started)
+            seconds = time.monotonic() - started
+            message = "the decoder expects %d of the catalogue's %d titles (at most %d are), read in %.1f s"
+            logger.info(message, len(titles), documents, self._limit, seconds)
         now = time.monotonic()
         self._next_at = now + max(PACE_SECONDS, (now - started) / SHARE)
 
@@ -54,6 +57,6 @@ class CatalogueNames:
             self.read()
         except SearchError as error:
             logger.warning("the names for the decoder could not be read: %s", error)
-            self._next_at = time.monotonic() + PACE_SECONDS
         finally:
+            self._next_at = max(self._next_at, time.monotonic() + PACE_SECONDS)
             self._busy.release()

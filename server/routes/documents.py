@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from search.document import Document, documents_from
+from search.document import Document, at_least_one, documents_from
 from search.errors import InvalidDocument
 from search.index import SearchIndex
 from search.json_records import Record, first_character, json_array, json_lines
@@ -22,6 +22,7 @@ from server.schemas import errors
 
 router = APIRouter(prefix="/v1/documents", tags=["catalogue"])
 
+NO_DOCUMENTS = "There are no documents, and all that are there would go. Send allow_empty=true to mean it."
 LARGE_BYTES = 1_000_000
 RECORDS_PER_PAUSE = 128
 PAUSE_SECONDS = 0.0001
@@ -115,16 +116,8 @@ def _upsert(index: SearchIndex, body: bytes) -> int:
 
 def _replace(index: SearchIndex, body: bytes, *, allow_empty: bool) -> int:
     with _memory_given_back(body):
-        return index.replace(_documents(body) if allow_empty else _at_least_one(_documents(body)))
-
-
-def _at_least_one(documents: Iterator[Document]) -> Iterator[Document]:
-    """Whoever sends none has rather lost them than wants to."""
-    for first in documents:
-        yield first
-        yield from documents
-        return
-    raise InvalidDocument("There are no documents, and all that are there would go. Send allow_empty=true to mean it.")
+        documents = _documents(body)
+        return index.replace(documents if allow_empty else at_least_one(documents, InvalidDocument(NO_DOCUMENTS)))
 
 
 @contextmanager
