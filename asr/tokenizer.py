@@ -1,5 +1,7 @@
 """Token ids ↔ text, and the special tokens that steer Whisper's decoder."""
 
+import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,6 +45,7 @@ class Tokenizer:
                 f"The tokenizer.json has {len(languages)} languages and the model {dims.n_languages}. "
                 "Use the tokenizer.json that came with the model."
             )
+        bpe = _with_first_merge(bpe)
         bpe.encode_special_tokens = True  # a name "<|endoftext|>" is text as any other, and ends nothing
         tokenizer = cls(bpe, eot, languages, dims.is_multilingual)
         if (size := tokenizer.timestamp_begin + N_TIMESTAMPS) != dims.n_vocab:
@@ -126,6 +129,28 @@ class Tokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the text tokens; special tokens are left out."""
         return self.bpe.decode([token for token in tokens if token < self.eot]).strip()
+
+
+def rarity(token: int) -> float:
+    """How rare a text token is: the decimal logarithm of its place in the vocabulary, counted from 1.
+
+    Byte-pair encoding put frequent ones first, and frequencies fall about as 1 / rank (Zipf, "Human Behavior and the
+    Principle of Least Effort", 1949), so that 1 more stands for ten times as rare.
+    """
+    return math.log10(1 + token)
+
+
+def _with_first_merge(bpe: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """The tokenizer with its first merge, which published conversions of the multilingual one have lost.
+
+    Without it no word that begins with a "t" is encoded as the model writes it: " the" becomes two tokens.
+    """
+    first = f"{SPACE}t"
+    if bpe.token_to_id(first) is None or bpe.encode(" t", add_special_tokens=False).tokens == [first]:
+        return bpe
+    described = json.loads(bpe.to_str())
+    described["model"]["merges"].insert(0, [SPACE, "t"])
+    return tokenizers.Tokenizer.from_str(json.dumps(described))
 
 
 def _languages(bpe: tokenizers.Tokenizer, eot: int) -> tuple[str, ...]:
