@@ -64,9 +64,10 @@ class Transcript:
     """What was heard in a clip: empty text and confidence 0 where there was no speech.
 
     `alternatives` are other readings, the likeliest first; `duration` is the clip's, in seconds. `word_confidences`
-    are, of every word in the text, the probability of its least likely token. `ending` is how likely the model found it
-    that the text ends where it does, from 0 to 1: 0 where it was not asked. `biased` are readings beside it that
-    contain phrases which were expected.
+    are, of every word in the text, the probability of its least likely token, `word_rarities` how rare it is: about 3
+    for a common word, 1 more where one is ten times as rare. `ending` is how likely the model found it that the text
+    ends where it does, from 0 to 1: 0 where it was not asked. `biased` are readings beside it that contain phrases
+    which were expected.
     """
 
     text: str
@@ -77,5 +78,6 @@ class Transcript:
     quality: Quality
     timings: Timings
     word_confidences: tuple[float, ...] = ()
+    word_rarities: tuple[float, ...] = ()
     ending: float = 0.0
     biased: tuple[Hypothesis, ...] = ()

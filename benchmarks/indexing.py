@@ -98,7 +98,7 @@ def _misheard(query: str, pick: random.Random) -> str:
 def _asked(heard: str, index: SearchIndex) -> object:
     """All that is done for a spoken query beside the model; so that every query that may be meant is searched."""
     quality = Quality(2.0, 2.0, -20.0, 0.0, Verdict.OK)
-    transcript = Transcript(heard, "en", 0.3, 2.0, (), quality, Timings(), (0.3,))
+    transcript = Transcript(heard, "en", 0.3, 2.0, (), quality, Timings(), (0.3,), (5.0,))
     proposal = propose(transcript, index)
     return find(proposal, index, likelihoods={text: Likelihood(-10.0, 8) for text in proposal.texts})
 

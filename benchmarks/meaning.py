@@ -22,6 +22,7 @@ from asr.transcript import Likelihood
 from benchmarks.report import publish, table
 from search.candidates import find_candidates
 from search.catalogue import read_catalogue
+from search.heard import HeardText
 from search.index import SearchIndex, open_index
 from search.meant import ACOUSTIC, PER_TOKEN, worth_asking
 from search.result import SearchOptions
@@ -61,9 +62,8 @@ def _ask(row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: 
     options = to_be_searched(transcriber.options(alternatives=READINGS_BESIDE), None)
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
     candidates = find_candidates([heard.text, *(other.text for other in heard.alternatives)], index, max(AMONG))
-    least = min(heard.word_confidences, default=1.0)
-    is_open = worth_asking(heard.text, least, candidates)
-    proposal = Proposal(heard.text, least, candidates if is_open else ())
+    text = HeardText.of(heard)
+    proposal = Proposal(text, candidates if worth_asking(text, candidates) else ())
     told = score(proposal.texts).result() if score else []
     wanted = index.get(row["query_doc"])
     assert wanted, row
@@ -101,7 +101,7 @@ def _with_names(asked: Asked, count: int) -> Asked:
 
 def _weighed(asked: Asked, times: float) -> Asked:
     """With so many times the acoustic weight: as if all that it says for a name were so many times as much."""
-    plain = asked.likelihoods.get(asked.proposal.heard)
+    plain = asked.likelihoods.get(asked.proposal.heard.text)
     if plain is None:
         return asked
 
@@ -116,8 +116,8 @@ def _likeliest(asked: Asked) -> Asked:
     """What the acoustic model finds likeliest, with its bonus for each token, taken for what was heard."""
     told = asked.likelihoods
     texts = asked.proposal.texts
-    best = max(texts, key=lambda text: told[text].logprob + PER_TOKEN * told[text].tokens, default=asked.proposal.heard)
-    return replace(asked, proposal=Proposal(best))
+    best = max(texts, key=lambda text: told[text].logprob + PER_TOKEN * told[text].tokens, default="")
+    return replace(asked, proposal=Proposal(HeardText(best))) if best else asked
 
 
 def _success(asked: Sequence[Asked], index: SearchIndex) -> str:

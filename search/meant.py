@@ -9,8 +9,9 @@ unlikely because it seldom read them, and long ones because each token costs; so
 bonus for each token.
 
 Whether any of them was meant is another question: a logistic regression answers it from how much speaks for the best of
-them, how long the text is (a longer one has more that may sound like a name by chance), and how unsure the recogniser
-is of the word of which it is least sure.
+them, how long the text is (a longer one has more that may sound like a name by chance), how unsure the recogniser is of
+the word of which it is least sure, and how rare the words are that the name would take the place of: ordinary words are
+seldom names misheard.
 """
 
 import math
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 from asr.transcript import Likelihood
 from search.candidates import Candidate
+from search.heard import HeardText
 from search.result import Match
 from search.text import tokens
 
@@ -42,19 +44,23 @@ class Belief:
     per_total: float
     per_log_words: float
     per_doubt: float
+    per_rarity: float
     otherwise: float
 
-    def probability(self, total: float, heard: str, least_confidence: float) -> float:
-        """`total` is what speaks for the name; `least_confidence` that of the least sure word of what was heard."""
-        confidence = min(max(least_confidence, 0.001), 0.995)
-        doubt = math.log((1 - confidence) / confidence)
-        words = math.log(max(1, len(heard.split())))
-        odds = self.per_total * total + self.per_log_words * words + self.per_doubt * doubt + self.otherwise
+    def probability(self, total: float, heard: HeardText, named: str) -> float:
+        """`total` is what speaks for the name in the text `named`."""
+        odds = (
+            self.per_total * total
+            + self.per_log_words * math.log(max(1, len(heard.words)))
+            + self.per_doubt * heard.doubt
+            + self.per_rarity * heard.rarity_beside(named)
+            + self.otherwise
+        )
         return 1 / (1 + math.exp(-max(-30.0, odds)))
 
 
-WITH_LIKELIHOODS = Belief(0.59, -1.5, 1.38, -1.69)
-BY_SOUND = Belief(0.69, -1.51, 1.42, -3.62)
+WITH_LIKELIHOODS = Belief(0.63, -1.83, 0.99, 0.37, -3.54)
+BY_SOUND = Belief(0.73, -1.64, 1.23, 0.25, -5.51)
 
 
 @dataclass(frozen=True)
@@ -67,43 +73,42 @@ class Meaning:
     document_ids: frozenset[str] = frozenset()
 
 
-def meanings(
-    heard: str, least_confidence: float, candidates: Sequence[Candidate], likelihoods: Mapping[str, Likelihood]
-) -> list[Meaning]:
+def meanings(heard: HeardText, candidates: Sequence[Candidate], likelihoods: Mapping[str, Likelihood]) -> list[Meaning]:
     """What may have been meant by what was heard, the most probable first: at least that itself.
 
-    `least_confidence` is that of the word of which the recogniser is least sure, from 0 to 1; `likelihoods` are those
-    of sentences with the candidates' names, and of `heard`. Where there are none the sound alone speaks.
+    `likelihoods` are those of sentences with the candidates' names, and of what was heard. Where there are none the
+    sound alone speaks.
     """
-    totals = {sentence(candidate): _total(candidate, heard, likelihoods) for candidate in candidates[::-1]}
+    totals = {sentence(candidate): _total(candidate, heard.text, likelihoods) for candidate in candidates[::-1]}
     ranked = sorted(totals.items(), key=lambda item: -item[1])[:MOST]
     if not ranked:
-        return [Meaning(heard, 1.0, "text")]
+        return [Meaning(heard.text, 1.0, "text")]
     (named, best), belief = ranked[0], WITH_LIKELIHOODS if likelihoods else BY_SOUND
-    probability = 1.0 if _says(heard, named) else belief.probability(best, heard, least_confidence)
+    probability = 1.0 if heard.says(named) else belief.probability(best, heard, named)
     if probability < LEAST_PROBABILITY:
-        return [Meaning(heard, 1.0, "text")]
+        return [Meaning(heard.text, 1.0, "text")]
     shares = {text: math.exp(total - best) for text, total in ranked if total - best >= math.log(LEAST_SHARE)}
-    said = max((share for text, share in shares.items() if _says(heard, text)), default=0.0)
-    plain = Meaning(heard, max(1 - probability, probability * said, LEAST_SHARE), "text", _called(candidates, heard))
+    said = max((share for text, share in shares.items() if heard.says(text)), default=0.0)
+    plain_probability = max(1 - probability, probability * said, LEAST_SHARE)
+    plain = Meaning(heard.text, plain_probability, "text", _called(candidates, heard.text))
     names = [
         Meaning(text, probability * share, "acoustic" if likelihoods else "sound", _called(candidates, text))
         for text, share in shares.items()
-        if not _says(heard, text)
+        if not heard.says(text)
     ]
     return sorted([plain, *names], key=lambda meaning: -meaning.probability)
 
 
-def worth_asking(heard: str, least_confidence: float, candidates: Sequence[Candidate]) -> bool:
+def worth_asking(heard: HeardText, candidates: Sequence[Candidate]) -> bool:
     """Whether the acoustic model may find that one of these names was meant, and not what the text says.
 
-    Where the name that sounds best stands in the text there is nothing to be asked, nor where none sounds so well that
-    it could be believed.
+    Where the name that sounds best stands in the text there is nothing to be asked, nor where it does not sound so well
+    that it could be believed.
     """
-    if not candidates or _says(heard, sentence(candidates[0])):
+    if not candidates or heard.says(named := sentence(candidates[0])):
         return False
     total = SOUND * candidates[0].evidence + MOST_ACOUSTIC
-    return WITH_LIKELIHOODS.probability(total, heard, least_confidence) >= LEAST_PROBABILITY
+    return WITH_LIKELIHOODS.probability(total, heard, named) >= LEAST_PROBABILITY
 
 
 def sentence(candidate: Candidate) -> str:
@@ -119,16 +124,12 @@ def _total(candidate: Candidate, heard: str, likelihoods: Mapping[str, Likelihoo
     return by_sound + ACOUSTIC * (own.logprob - plain.logprob + PER_TOKEN * (own.tokens - plain.tokens))
 
 
-def _says(heard: str, text: str) -> bool:
-    """Whether a text is what was heard, but for case, accents and punctuation."""
-    return tokens(text) == tokens(heard)
-
-
 def _called(candidates: Sequence[Candidate], text: str) -> frozenset[str]:
     """The documents called by a name with which this was said."""
+    said = tokens(text)
     return frozenset(
         document_id
         for candidate in candidates
-        if _says(text, sentence(candidate))
+        if tokens(sentence(candidate)) == said
         for document_id in candidate.document_ids
     )

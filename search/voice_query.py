@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from asr.transcript import Likelihood, Transcript
 from search.candidates import Candidate, find_candidates
 from search.filters import Filter
+from search.heard import HeardText
 from search.index import SearchIndex
 from search.meant import Meaning, meanings, sentence, worth_asking
 from search.result import Found, Result, SearchOptions
@@ -34,26 +35,24 @@ class VoiceResults:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What was heard, how sure the recogniser is of its least sure word, and names that sound like a part of it."""
+    """What was heard, and names that sound like a part of it."""
 
-    heard: str
-    least_confidence: float = 1.0
+    heard: HeardText
     candidates: Sequence[Candidate] = ()
 
     @property
     def texts(self) -> list[str]:
         """What the acoustic model is to be asked: how likely each is."""
-        return list(dict.fromkeys([self.heard, *map(sentence, self.candidates)])) if self.candidates else []
+        return list(dict.fromkeys([self.heard.text, *map(sentence, self.candidates)])) if self.candidates else []
 
 
 def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter] = ()) -> Proposal:
     """Names of the catalogue that may have been said; none where that is not worth asking."""
     biased = transcript.biased if transcript.confidence < SURE else ()
     readings = [transcript.text, *(other.text for other in (*transcript.alternatives, *biased))]
-    least = min(transcript.word_confidences, default=1.0)
+    heard = HeardText.of(transcript)
     candidates = find_candidates(readings, index, PROPOSED, filters)
-    is_open = worth_asking(transcript.text, least, candidates)
-    return Proposal(transcript.text, least, candidates if is_open else ())
+    return Proposal(heard, candidates if worth_asking(heard, candidates) else ())
 
 
 def find(
@@ -67,7 +66,7 @@ def find(
     `likelihoods` are those of the proposal's `texts`; without them the sound decides alone. A document's score is the
     relevance of its text to a query, as much of it as the query is probable: of several queries the highest.
     """
-    meant = meanings(proposal.heard, proposal.least_confidence, proposal.candidates, likelihoods or {})
+    meant = meanings(proposal.heard, proposal.candidates, likelihoods or {})
     if len(meant) == 1:
         query = normalise(meant[0].text)
         return VoiceResults(query, index.search(query, options))

@@ -31,6 +31,20 @@ def test_every_sample_is_heard(transcriber: Transcriber, sample_files) -> None:
         assert transcript.timings.encode > 0
 
 
+def test_every_word_has_its_confidence_and_its_rarity(transcriber: Transcriber, sample_files) -> None:
+    for file in sample_files:
+        transcript = transcriber.transcribe(file.read_bytes())
+        words = transcript.text.split()
+        assert len(transcript.word_confidences) == len(transcript.word_rarities) == len(words)
+        ordinary = {"to", "in", "the", "is", "What", "time"}
+        rarities = zip(words, transcript.word_rarities, strict=True)
+        assert all(rarity < 4 for word, rarity in rarities if word in ordinary)
+    (rare,) = [file for file in sample_files if "reykjavik" in file.stem]
+    transcript = transcriber.transcribe(rare.read_bytes())
+    assert transcript.text.split()[-2] == "Reykjavik,"
+    assert transcript.word_rarities[-2] == max(transcript.word_rarities) > 6
+
+
 def test_the_format_does_not_change_what_is_heard(transcriber: Transcriber, speech: Samples) -> None:
     """Beyond what a lossy codec does to a near tie, which whole windows weather best."""
     with Engine(transcriber.engine.checkpoint, whole_windows=True) as engine:

@@ -4,10 +4,15 @@ import pytest
 
 from asr.transcript import Likelihood
 from search.candidates import Candidate, Placement
+from search.heard import HeardText
 from search.meant import meanings, worth_asking
 
 HEARD = "Restaurants in Gaburong."
 PLAIN = Likelihood(-12.0, 8)
+
+
+def heard(least_confidence: float, rarities: tuple[float, ...] = (7.7, 2.5, 9.4)) -> HeardText:
+    return HeardText(HEARD, least_confidence, rarities)
 
 
 def candidate(name: str, sentence: str, score: float, prior: float = 0.0) -> Candidate:
@@ -24,7 +29,7 @@ LIKELIHOODS = {
 
 
 def test_the_name_that_sounds_and_fits_best_comes_first_and_what_was_heard_stays() -> None:
-    first, second, last = meanings(HEARD, 0.1, [GABON, GABORONE], LIKELIHOODS)
+    first, second, last = meanings(heard(0.1), [GABON, GABORONE], LIKELIHOODS)
     assert (first.text, first.match, first.document_ids) == ("Restaurants in Gaborone.", "acoustic", {"1"})
     assert second.text == "Restaurants in Gabon."
     assert 1 > first.probability > second.probability > last.probability > 0
@@ -33,28 +38,30 @@ def test_the_name_that_sounds_and_fits_best_comes_first_and_what_was_heard_stays
 
 def test_the_acoustic_model_decides_between_names_that_sound_alike() -> None:
     unlikely = LIKELIHOODS | {"Restaurants in Gaborone.": Likelihood(-40.0, 8)}
-    assert meanings(HEARD, 0.1, [GABORONE, GABON], unlikely)[0].text == "Restaurants in Gabon."
+    assert meanings(heard(0.1), [GABORONE, GABON], unlikely)[0].text == "Restaurants in Gabon."
 
 
 @pytest.mark.parametrize(
-    ("heard", "least_confidence", "plain", "candidates"),
+    ("said", "plain", "candidates"),
     [
-        (HEARD, 0.1, PLAIN, []),
-        (HEARD, 0.5, PLAIN, [candidate("Gabon", "Restaurants in Gabon.", 0.5)]),  # hardly sounds like it
-        (HEARD, 0.5, PLAIN, [candidate("Gabon", "Restaurants in Gabon.", 4.0, prior=-6.0)]),  # one of very many aliases
-        (HEARD, 0.99, Likelihood(-0.4, 8), [GABON]),  # the text is certain
-        (f"{HEARD} And then {'a word more ' * 8}", 0.1, Likelihood(-60.0, 40), [GABON]),  # much may sound like a name
+        (heard(0.1), PLAIN, []),
+        (heard(0.5), PLAIN, [candidate("Gabon", "Restaurants in Gabon.", 0.5)]),  # hardly sounds like it
+        (heard(0.7), PLAIN, [candidate("Gabon", "Restaurants in Gabon.", 4.0, prior=-6.0)]),  # one of very many aliases
+        (heard(0.99), Likelihood(-0.4, 8), [GABON]),  # the text is certain
+        (heard(0.7, rarities=(7.7, 2.5, 2.0)), PLAIN, [GABON]),  # it is an ordinary word
+        # The longer the text, the more of it may sound like a name.
+        (HeardText(f"{HEARD} And then {'a word more ' * 8}", 0.1), Likelihood(-60.0, 40), [GABON]),
     ],
 )
 def test_where_too_little_speaks_for_a_name_only_the_text_counts(
-    heard: str, least_confidence: float, plain: Likelihood, candidates: list[Candidate]
+    said: HeardText, plain: Likelihood, candidates: list[Candidate]
 ) -> None:
-    (only,) = meanings(heard, least_confidence, candidates, LIKELIHOODS | {heard: plain})
-    assert (only.text, only.probability, only.match) == (heard, 1.0, "text")
+    (only,) = meanings(said, candidates, LIKELIHOODS | {said.text: plain})
+    assert (only.text, only.probability, only.match) == (said.text, 1.0, "text")
 
 
 def test_without_the_acoustic_models_word_the_sound_speaks_alone() -> None:
-    first, second, last = meanings(HEARD, 0.1, [GABON, GABORONE], {})
+    first, second, last = meanings(heard(0.1), [GABON, GABORONE], {})
     assert [(meaning.text, meaning.match) for meaning in (first, second)] == [
         ("Restaurants in Gaborone.", "sound"),
         ("Restaurants in Gabon.", "sound"),
@@ -65,13 +72,13 @@ def test_without_the_acoustic_models_word_the_sound_speaks_alone() -> None:
 def test_a_name_that_was_heard_as_it_is_written_is_what_the_text_says() -> None:
     accented = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
     likelihoods = LIKELIHOODS | {"Restaurants in Gáburong.": Likelihood(-14.0, 8)}
-    first, *_ = meanings(HEARD, 0.1, [accented, GABON], likelihoods)
+    first, *_ = meanings(heard(0.1), [accented, GABON], likelihoods)
     assert (first.text, first.probability, first.match) == (HEARD, 1.0, "text")
 
 
 def test_the_acoustic_model_is_asked_only_where_its_word_may_matter() -> None:
     heard_so = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
-    assert worth_asking(HEARD, 0.1, [GABORONE, heard_so])
-    assert not worth_asking(HEARD, 0.1, [heard_so, GABORONE])  # the text says it
-    assert not worth_asking(HEARD, 0.99, [candidate("Gabon", "Restaurants in Gabon.", 1.0)])
-    assert not worth_asking(HEARD, 0.1, [])
+    assert worth_asking(heard(0.1), [GABORONE, heard_so])
+    assert not worth_asking(heard(0.1), [heard_so, GABORONE])  # the text says it
+    assert not worth_asking(heard(0.99), [candidate("Gabon", "Restaurants in Gabon.", 1.0)])
+    assert not worth_asking(heard(0.1), [])

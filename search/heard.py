@@ -1,0 +1,56 @@
+"""What was heard, as search needs it: the text, how sure the recogniser is of it, and how rare its words are."""
+
+import math
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Self
+
+from asr.transcript import Transcript
+from search.text import tokens
+
+
+@dataclass(frozen=True)
+class HeardText:
+    """A text and what the recogniser says of its words; of a text that was typed it says nothing.
+
+    `least_confidence` is that of the word of which it is least sure, from 0 to 1. `rarities` are those of the words, as
+    a transcript has them.
+    """
+
+    text: str
+    least_confidence: float = 1.0
+    rarities: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, transcript: Transcript) -> Self:
+        return cls(transcript.text, min(transcript.word_confidences, default=1.0), transcript.word_rarities)
+
+    @cached_property
+    def words(self) -> list[str]:
+        return self.text.split()
+
+    @property
+    def doubt(self) -> float:
+        """The logarithm of the odds that the least sure word was not said."""
+        confidence = min(max(self.least_confidence, 0.001), 0.995)
+        return math.log((1 - confidence) / confidence)
+
+    def says(self, text: str) -> bool:
+        """Whether a text is what was heard, but for case, accents and punctuation."""
+        return tokens(text) == tokens(self.text)
+
+    def rarity_beside(self, text: str) -> float:
+        """How rare those of its words are that do not stand in a text that was made of it: the sum of theirs."""
+        kept = SequenceMatcher(None, [token for token, _ in self._tokens], tokens(text), autojunk=False)
+        changes = (opcode for opcode in kept.get_opcodes() if opcode[0] != "equal")
+        return sum(rarity for _, start, end, _, _ in changes for _, rarity in self._tokens[start:end])
+
+    @cached_property
+    def _tokens(self) -> list[tuple[str, float]]:
+        """Its tokens, each with its share of how rare its word is."""
+        if len(self.rarities) != len(self.words):
+            own = tokens(self.text)
+            return [(token, sum(self.rarities) / len(own)) for token in own]
+        shares = ((tokens(word), rarity) for word, rarity in zip(self.words, self.rarities, strict=True))
+        return [(token, rarity / len(parts)) for parts, rarity in shares for token in parts]
