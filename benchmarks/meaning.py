@@ -22,9 +22,9 @@ from asr.transcript import Likelihood
 from benchmarks.report import publish, table
 from search.candidates import find_candidates
 from search.catalogue import read_catalogue
-from search.heard import HeardText
 from search.index import SearchIndex, open_index
 from search.meant import ACOUSTIC, PER_TOKEN, worth_asking
+from search.recognised import RecognisedText
 from search.result import SearchOptions
 from search.voice_query import PROPOSED, Proposal, find
 from server.meaning import READINGS_BESIDE, to_be_searched
@@ -62,7 +62,7 @@ def _ask(row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: 
     options = to_be_searched(transcriber.options(alternatives=READINGS_BESIDE), None)
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
     candidates = find_candidates([heard.text, *(other.text for other in heard.alternatives)], index, max(AMONG))
-    text = HeardText.of(heard)
+    text = RecognisedText.of(heard)
     proposal = Proposal(text, candidates if worth_asking(text, candidates) else ())
     told = score(proposal.texts).result() if score else []
     wanted = index.get(row["query_doc"])
@@ -117,7 +117,7 @@ def _likeliest(asked: Asked) -> Asked:
     told = asked.likelihoods
     texts = asked.proposal.texts
     best = max(texts, key=lambda text: told[text].logprob + PER_TOKEN * told[text].tokens, default="")
-    return replace(asked, proposal=Proposal(HeardText(best))) if best else asked
+    return replace(asked, proposal=Proposal(RecognisedText(best))) if best else asked
 
 
 def _success(asked: Sequence[Asked], index: SearchIndex) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from asr.transcript import Likelihood
 from search.candidates import Candidate
-from search.heard import HeardText
+from search.recognised import RecognisedText
 from search.result import Match
 from search.text import tokens
 
@@ -47,7 +47,7 @@ class Belief:
     per_rarity: float
     otherwise: float
 
-    def probability(self, total: float, heard: HeardText, named: str) -> float:
+    def probability(self, total: float, heard: RecognisedText, named: str) -> float:
         """`total` is what speaks for the name in the text `named`."""
         odds = (
             self.per_total * total
@@ -73,7 +73,9 @@ class Meaning:
     document_ids: frozenset[str] = frozenset()
 
 
-def meanings(heard: HeardText, candidates: Sequence[Candidate], likelihoods: Mapping[str, Likelihood]) -> list[Meaning]:
+def meanings(
+    heard: RecognisedText, candidates: Sequence[Candidate], likelihoods: Mapping[str, Likelihood]
+) -> list[Meaning]:
     """What may have been meant by what was heard, the most probable first: at least that itself.
 
     `likelihoods` are those of sentences with the candidates' names, and of what was heard. Where there are none the
@@ -99,7 +101,7 @@ def meanings(heard: HeardText, candidates: Sequence[Candidate], likelihoods: Map
     return sorted([plain, *names], key=lambda meaning: -meaning.probability)
 
 
-def worth_asking(heard: HeardText, candidates: Sequence[Candidate]) -> bool:
+def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate]) -> bool:
     """Whether the acoustic model may find that one of these names was meant, and not what the text says.
 
     Where the name that sounds best stands in the text there is nothing to be asked, nor where it does not sound so well

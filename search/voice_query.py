@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from asr.transcript import Likelihood, Transcript
 from search.candidates import Candidate, find_candidates
 from search.filters import Filter
-from search.heard import HeardText
 from search.index import SearchIndex
 from search.meant import Meaning, meanings, sentence, worth_asking
+from search.recognised import RecognisedText
 from search.result import Found, Result, SearchOptions
 from search.text import WORD_CORE
 
@@ -37,7 +37,7 @@ class VoiceResults:
 class Proposal:
     """What was heard, and names that sound like a part of it."""
 
-    heard: HeardText
+    heard: RecognisedText
     candidates: Sequence[Candidate] = ()
 
     @property
@@ -50,7 +50,7 @@ def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter
     """Names of the catalogue that may have been said; none where that is not worth asking."""
     biased = transcript.biased if transcript.confidence < SURE else ()
     readings = [transcript.text, *(other.text for other in (*transcript.alternatives, *biased))]
-    heard = HeardText.of(transcript)
+    heard = RecognisedText.of(transcript)
     candidates = find_candidates(readings, index, PROPOSED, filters)
     return Proposal(heard, candidates if worth_asking(heard, candidates) else ())
 

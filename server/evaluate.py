@@ -26,8 +26,8 @@ from asr.errors import AsrError
 from asr.transcriber import Transcriber
 from search.candidates import Candidate, find_candidates
 from search.catalogue import read_catalogue
-from search.heard import HeardText
 from search.index import SearchIndex, open_index
+from search.recognised import RecognisedText
 from search.result import SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.heard import Heard, Span
@@ -198,16 +198,16 @@ def _hear(
 def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchIndex | None) -> Heard:
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
-    found = _titles(find(Proposal(HeardText(text)), index, LOOKED_AT)) if index else []
+    found = _titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) if index else []
     heard = Heard(row, text, seconds + time.perf_counter() - started, found=found)
     if index:
-        _trace(heard, [text], Proposal(HeardText(text)), index)
+        _trace(heard, [text], Proposal(RecognisedText(text)), index)
     return heard
 
 
 def _trace(heard: Heard, readings: Sequence[str], proposal: Proposal, index: SearchIndex) -> None:
     """Tell what would have been found otherwise, and how far the search came: see `server.success`."""
-    by_text = [_titles(find(Proposal(HeardText(text)), index, LOOKED_AT)) for text in readings]
+    by_text = [_titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) for text in readings]
     heard.searched, heard.found_plain = True, by_text[0]
     heard.considered = {*by_text[0], *_titles_called(proposal.candidates, index)}
     heard.in_reach = {*chain(*by_text), *_titles_called(find_candidates(readings, index, NEAREST), index)}
@@ -216,7 +216,7 @@ def _trace(heard: Heard, readings: Sequence[str], proposal: Proposal, index: Sea
 def _search_typed(heard: Sequence[Heard], index: SearchIndex) -> None:
     """Search for what was said, and tell what must be found."""
     for h in heard:
-        h.found_typed = _titles(find(Proposal(HeardText(h.row.get("text") or "")), index, LOOKED_AT))
+        h.found_typed = _titles(find(Proposal(RecognisedText(h.row.get("text") or "")), index, LOOKED_AT))
         if wanted := h.row.get("query_doc"):
             document = index.get(wanted)
             h.row = {**h.row, "title": document.title if document else None}

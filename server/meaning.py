@@ -7,7 +7,7 @@ from asr.bias import PhraseTrie
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip
 from asr.transcript import Likelihood, Transcript
-from search.heard import HeardText
+from search.recognised import RecognisedText
 from search.result import Found, SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.catalogues import Catalogue
@@ -35,7 +35,7 @@ async def find_meant(
     if not transcript.text:
         return VoiceResults("", Found([]))
     if clip is None or (clip.score is None and len(clip.windows) == 1):
-        return await catalogue.reading(find, Proposal(HeardText(transcript.text)), catalogue.index, search)
+        return await catalogue.reading(find, Proposal(RecognisedText(transcript.text)), catalogue.index, search)
     proposal = await catalogue.reading(propose, transcript, catalogue.index, search.filters)
     likelihoods: dict[str, Likelihood] = {}
     if clip.score and (texts := proposal.texts):

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from search.heard import HeardText
+from search.recognised import RecognisedText
 from search.result import MAX_DEPTH
 from search.voice_query import Proposal, find
 from server.errors import ApiError
@@ -58,7 +58,7 @@ async def search(
     options = await search_options(catalogue, limit, filters, facets, offset)
     if not q and not options.filters:
         raise ApiError(400, "invalid_request", "q: say what to look for, or send a filter.", param="q")
-    found = await catalogue.reading(find, Proposal(HeardText(q)), catalogue.index, options)
+    found = await catalogue.reading(find, Proposal(RecognisedText(q)), catalogue.index, options)
     searched = time.monotonic()
     results = await search_results(catalogue, found.query, found.found.results, snippets=snippets)
     return SearchAnswer(

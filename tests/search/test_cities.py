@@ -7,8 +7,8 @@ import pytest
 
 from search import cities
 from search.document import Document
-from search.heard import HeardText
 from search.index import SearchIndex, open_index
+from search.recognised import RecognisedText
 from search.result import SearchOptions
 from search.voice_query import Proposal, find
 
@@ -136,7 +136,7 @@ def world(sample_index: Path) -> Iterator[SearchIndex]:
 @pytest.mark.parametrize(("name", "country"), WELL_KNOWN.items())
 def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str) -> None:
     found = {
-        phrase: find(Proposal(HeardText(phrase.format(name))), world, SearchOptions(1)).found.results
+        phrase: find(Proposal(RecognisedText(phrase.format(name))), world, SearchOptions(1)).found.results
         for phrase in PHRASES
     }
 
@@ -150,7 +150,7 @@ def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str
 
 
 def test_some_springfield(world: SearchIndex) -> None:
-    results = find(Proposal(HeardText("Things to do in Springfield")), world, SearchOptions(5)).found.results
+    results = find(Proposal(RecognisedText("Things to do in Springfield")), world, SearchOptions(5)).found.results
 
     assert {result.title for result in results} == {"Springfield"}
 

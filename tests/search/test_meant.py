@@ -4,15 +4,15 @@ import pytest
 
 from asr.transcript import Likelihood
 from search.candidates import Candidate, Placement
-from search.heard import HeardText
 from search.meant import meanings, worth_asking
+from search.recognised import RecognisedText
 
 HEARD = "Restaurants in Gaburong."
 PLAIN = Likelihood(-12.0, 8)
 
 
-def heard(least_confidence: float, rarities: tuple[float, ...] = (7.7, 2.5, 9.4)) -> HeardText:
-    return HeardText(HEARD, least_confidence, rarities)
+def heard(least_confidence: float, rarities: tuple[float, ...] = (7.7, 2.5, 9.4)) -> RecognisedText:
+    return RecognisedText(HEARD, least_confidence, rarities)
 
 
 def candidate(name: str, sentence: str, score: float, prior: float = 0.0) -> Candidate:
@@ -50,11 +50,11 @@ def test_the_acoustic_model_decides_between_names_that_sound_alike() -> None:
         (heard(0.99), Likelihood(-0.4, 8), [GABON]),  # the text is certain
         (heard(0.7, rarities=(7.7, 2.5, 2.0)), PLAIN, [GABON]),  # it is an ordinary word
         # The longer the text, the more of it may sound like a name.
-        (HeardText(f"{HEARD} And then {'a word more ' * 8}", 0.1), Likelihood(-60.0, 40), [GABON]),
+        (RecognisedText(f"{HEARD} And then {'a word more ' * 8}", 0.1), Likelihood(-60.0, 40), [GABON]),
     ],
 )
 def test_where_too_little_speaks_for_a_name_only_the_text_counts(
-    said: HeardText, plain: Likelihood, candidates: list[Candidate]
+    said: RecognisedText, plain: Likelihood, candidates: list[Candidate]
 ) -> None:
     (only,) = meanings(said, candidates, LIKELIHOODS | {said.text: plain})
     assert (only.text, only.probability, only.match) == (said.text, 1.0, "text")

@@ -2,8 +2,8 @@ import pytest
 
 from search.candidates import Candidate, Placement
 from search.document import Document
-from search.heard import HeardText
 from search.index import SearchIndex
+from search.recognised import RecognisedText
 from search.voice_query import Proposal, find, normalise
 
 
@@ -30,7 +30,7 @@ def test_query_is_what_someone_would_type(heard: str, query: str) -> None:
 def test_what_was_heard_is_found(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík"), Document(id="2", title="Łódź")])
 
-    answer = find(Proposal(HeardText("Hotels in Reykjavik.")), index)
+    answer = find(Proposal(RecognisedText("Hotels in Reykjavik.")), index)
 
     assert answer.query == "hotels in reykjavik"
     assert [result.title for result in answer.found.results] == ["Reykjavík"]
@@ -39,7 +39,7 @@ def test_what_was_heard_is_found(index: SearchIndex) -> None:
 def test_silence_finds_nothing(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík")])
 
-    assert find(Proposal(HeardText("")), index).found.results == []
+    assert find(Proposal(RecognisedText("")), index).found.results == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_name_comes_before_or_after_what_the_text_finds_by_how_probable_it_is(
     heard, name = "Hotels in Gaburong.", "Hotels in Gaborone."
     candidate = Candidate(("g",), "Gaborone", 0.9, 5.0, 0.0, (Placement(heard, 10, 18, name, 0.9),))
 
-    answer = find(Proposal(HeardText(heard, least_confidence, (7.2, 2.5, 9.4)), [candidate]), index)
+    answer = find(Proposal(RecognisedText(heard, least_confidence, (7.2, 2.5, 9.4)), [candidate]), index)
 
     assert answer.query == query
     assert [(result.title, result.match) for result in answer.found.results] == found

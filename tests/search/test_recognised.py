@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.heard import HeardText
+from search.recognised import RecognisedText
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from search.heard import HeardText
     ],
 )
 def test_the_words_that_give_way_count(text: str, rarities: tuple[float, ...], beside: str, expected: float) -> None:
-    assert HeardText(text, 0.5, rarities).rarity_beside(beside) == pytest.approx(expected)
+    assert RecognisedText(text, 0.5, rarities).rarity_beside(beside) == pytest.approx(expected)
 
 
 def test_doubt_is_the_log_odds_against_the_least_sure_word() -> None:
-    assert HeardText("Where", 0.5).doubt == pytest.approx(0.0)
-    assert HeardText("Where", 0.1).doubt == pytest.approx(2.197, abs=1e-3)
-    assert -6 < HeardText("Where", 1.0).doubt < HeardText("Where", 0.0).doubt < 7  # never without bound
+    assert RecognisedText("Where", 0.5).doubt == pytest.approx(0.0)
+    assert RecognisedText("Where", 0.1).doubt == pytest.approx(2.197, abs=1e-3)
+    assert -6 < RecognisedText("Where", 1.0).doubt < RecognisedText("Where", 0.0).doubt < 7  # never without bound

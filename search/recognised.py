@@ -11,7 +11,7 @@ from search.text import tokens
 
 
 @dataclass(frozen=True)
-class HeardText:
+class RecognisedText:
     """A text and what the recogniser says of its words; of a text that was typed it says nothing.
 
     `least_confidence` is that of the word of which it is least sure, from 0 to 1. `rarities` are those of the words, as
