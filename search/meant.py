@@ -4,9 +4,9 @@ Whoever speaks asks either for what the text says that was heard, or for one of 
 For each name three things speak, as logarithms of probabilities that are weighed against each other (a log-linear
 model, its weights by maximum likelihood: Och and Ney, "Discriminative Training and Maximum Entropy Models for
 Statistical Machine Translation", ACL 2002): how alike it sounds, how likely the acoustic model finds the sentence with
-it, and that a document is rather called by its title than by one of many aliases. The acoustic model finds rare names
-unlikely because it seldom read them, and long ones because each token costs; so its word counts for little, with a
-bonus for each token.
+it, and that a document is rather called by its title than by one of many aliases. What was heard only because it was
+expected says less of how it sounds. The acoustic model finds rare names unlikely because it seldom read them, and long
+ones because each token costs; so its word counts for little, with a bonus for each token.
 
 Whether any of them was meant is another question: a logistic regression answers it from how much speaks for the best of
 them, how long the text is (a longer one has more that may sound like a name by chance), how unsure the recogniser is of
@@ -27,11 +27,13 @@ from search.text import tokens
 SOUND = 1.69
 ACOUSTIC = 0.13
 PER_TOKEN = 3.3  # nats
+# A nudged reading says a name because it was expected, and sounds like it in any case.
+NUDGED = 1.2
 # More the acoustic model hardly ever says for a name: the text that was heard is the likeliest that there is.
 MOST_ACOUSTIC = 1.0
 
 # A name that was meant with less probability than this is not searched for.
-LEAST_PROBABILITY = 0.2
+LEAST_PROBABILITY = 0.25
 # Others are searched for, too, down to this share of the best's probability; so many of them at most.
 LEAST_SHARE = 0.01
 MOST = 8
@@ -59,8 +61,8 @@ class Belief:
         return 1 / (1 + math.exp(-max(-30.0, odds)))
 
 
-WITH_LIKELIHOODS = Belief(0.63, -1.83, 0.99, 0.37, -3.54)
-BY_SOUND = Belief(0.73, -1.64, 1.23, 0.25, -5.51)
+WITH_LIKELIHOODS = Belief(0.67, -1.83, 1.09, 0.38, -3.73)
+BY_SOUND = Belief(0.76, -1.7, 1.29, 0.28, -5.79)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def meanings(
     `likelihoods` are those of sentences with the candidates' names, and of what was heard. Where there are none the
     sound alone speaks.
     """
-    totals = {sentence(candidate): _total(candidate, heard.text, likelihoods) for candidate in candidates[::-1]}
+    totals = {sentence(candidate): _total(candidate, heard, likelihoods) for candidate in candidates[::-1]}
     ranked = sorted(totals.items(), key=lambda item: -item[1])[:MOST]
     if not ranked:
         return [Meaning(heard.text, 1.0, "text")]
@@ -118,11 +120,12 @@ def sentence(candidate: Candidate) -> str:
     return candidate.placements[0].sentence
 
 
-def _total(candidate: Candidate, heard: str, likelihoods: Mapping[str, Likelihood]) -> float:
-    by_sound = SOUND * candidate.evidence
+def _total(candidate: Candidate, heard: RecognisedText, likelihoods: Mapping[str, Likelihood]) -> float:
+    is_nudged = candidate.placements[0].reading in heard.nudged
+    by_sound = SOUND * candidate.evidence - (NUDGED if is_nudged else 0.0)
     if not likelihoods:
         return by_sound
-    own, plain = likelihoods[sentence(candidate)], likelihoods[heard]
+    own, plain = likelihoods[sentence(candidate)], likelihoods[heard.text]
     return by_sound + ACOUSTIC * (own.logprob - plain.logprob + PER_TOKEN * (own.tokens - plain.tokens))
 
 

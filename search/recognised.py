@@ -15,16 +15,19 @@ class RecognisedText:
     """A text and what the recogniser says of its words; of a text that was typed it says nothing.
 
     `least_confidence` is that of the word of which it is least sure, from 0 to 1. `rarities` are those of the words, as
-    a transcript has them.
+    a transcript has them. `nudged` are other readings of the audio that it was nudged to make of expected names.
     """
 
     text: str
     least_confidence: float = 1.0
     rarities: tuple[float, ...] = ()
+    nudged: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, transcript: Transcript) -> Self:
-        return cls(transcript.text, min(transcript.word_confidences, default=1.0), transcript.word_rarities)
+        least = min(transcript.word_confidences, default=1.0)
+        nudged = frozenset(other.text for other in transcript.biased)
+        return cls(transcript.text, least, transcript.word_rarities, nudged)
 
     @cached_property
     def words(self) -> list[str]:

@@ -1,5 +1,7 @@
 """A name is believed when enough speaks for it; else nothing but the text counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from asr.transcript import Likelihood
@@ -74,6 +76,14 @@ def test_a_name_that_was_heard_as_it_is_written_is_what_the_text_says() -> None:
     likelihoods = LIKELIHOODS | {"Restaurants in Gáburong.": Likelihood(-14.0, 8)}
     first, *_ = meanings(heard(0.1), [accented, GABON], likelihoods)
     assert (first.text, first.probability, first.match) == (HEARD, 1.0, "text")
+
+
+def test_a_name_that_was_heard_because_it_was_expected_counts_for_less() -> None:
+    nudged = "Restaurants in Gabon."
+    expected = Candidate(("1",), "Gabon", 1.0, 5.5, 0.0, (Placement(nudged, 15, 20, nudged, 1.0),))
+    assert meanings(heard(0.1), [expected, GABORONE], {})[0].text == nudged
+    was_nudged = replace(heard(0.1), nudged=frozenset([nudged]))
+    assert meanings(was_nudged, [expected, GABORONE], {})[0].text == "Restaurants in Gaborone."
 
 
 def test_the_acoustic_model_is_asked_only_where_its_word_may_matter() -> None:
