@@ -2,12 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from search.errors import InvalidConfiguration, InvalidSchema
+from search.errors import IndexUnavailable, InvalidConfiguration, InvalidSchema
+from search.index import place_of
 from search.schema import Field, Filtering, Schema
 
 MAX_CATALOGUES = 32
@@ -129,10 +130,16 @@ class _Reader:
         return str(default)
 
     def _check_apart(self, catalogues: Mapping[str, CatalogueOptions]) -> None:
-        names: dict[str, str] = {}
+        names: dict[Hashable, str] = {}
         for name, options in catalogues.items():
-            if (other := names.setdefault(options.index, name)) != name:
+            if (other := names.setdefault(self._place(name, options), name)) != name:
                 raise self._error(f"catalogues.{name}", f"it has the index of {other}; give it one of its own")
+
+    def _place(self, name: str, options: CatalogueOptions) -> Hashable:
+        try:
+            return place_of(options.index)
+        except IndexUnavailable as error:
+            raise self._error(f"catalogues.{name}", str(error)) from error
 
     def _table(self, where: str, table: Table, name: str) -> Table:
         value = table.get(name, {})

@@ -1,5 +1,6 @@
 """What every search index does, and opening one."""
 
+import os
 import re
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
@@ -10,15 +11,17 @@ from search.document import Document
 from search.errors import IndexUnavailable
 from search.filters import Filter
 from search.named import Named
+from search.postgres_address import Address
 from search.postgres_index import PostgresIndex
 from search.result import Found, SearchOptions
 from search.schema import Schema
 from search.tantivy_index import TantivyIndex
+from search.text import is_text
 
 # Two letters at least: one is a Windows drive.
 _URL = re.compile("([A-Za-z][A-Za-z0-9+]+):(.*)", re.DOTALL)
 
-__all__ = ["SearchIndex", "open_index"]
+__all__ = ["SearchIndex", "open_index", "place_of"]
 
 
 class SearchIndex(Protocol):
@@ -95,12 +98,24 @@ def open_index(url: str, schema: Schema | None = None) -> SearchIndex:
 
     A database's address is libpq's; `?catalogue=NAME` tells several catalogues in it apart.
     """
+    folder = _folder(url)
+    return PostgresIndex(url, schema) if folder is None else TantivyIndex(folder, schema)
+
+
+def place_of(url: str) -> Hashable:
+    """Where an index is: the same for two URLs that name one index. Raises `IndexUnavailable` for what names none."""
+    folder = _folder(url)
+    return Address.of(url).place if folder is None else os.path.realpath(folder)
+
+
+def _folder(url: str) -> Path | None:
+    """That of an embedded index; None for a database's URL."""
     match = _URL.fullmatch(url)
-    if not match:
-        return TantivyIndex(Path(url), schema)
-    scheme, path = match.groups()
-    if scheme == "tantivy" and path:
-        return TantivyIndex(Path(path), schema)
+    scheme, path = match.groups() if match else ("tantivy", url)
     if scheme in ("postgresql", "postgres") and path.startswith("//"):
-        return PostgresIndex(url, schema)
-    raise IndexUnavailable(f'"{scheme}:" is no index that can be opened here; use tantivy:FOLDER or postgresql://…')
+        return None
+    if scheme != "tantivy" or not path:
+        raise IndexUnavailable(f'"{scheme}:" is no index that can be opened here; use tantivy:FOLDER or postgresql://…')
+    if "\0" in path or not is_text(path):  # Tantivy takes names in UTF-8 only.
+        raise IndexUnavailable(f"{path[:100]!a} cannot be a folder's name; use UTF-8 without zero characters")
+    return Path(path)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from search.errors import IndexUnavailable
 
@@ -14,6 +15,8 @@ DEFAULT_CATALOGUE = "documents"
 
 # With what stands before it, a name in PostgreSQL has at most 63 bytes.
 _CATALOGUE = re.compile("[a-z][a-z0-9_]{0,39}")
+# Where no host is given, libpq takes this machine's socket.
+_THIS_MACHINE = ("", "localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,17 @@ class Address:
     def namespace(self) -> str:
         """PostgreSQL's schema that has the catalogue's tables."""
         return f"sayseek_{self.catalogue}"
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The same for two addresses of one catalogue, as far as that can be told without asking the database."""
+        defaults = {option.keyword.decode(): option.val.decode() for option in Conninfo.get_defaults() if option.val}
+        found = defaults | self.parameters
+        host = (found.get("host") or found.get("hostaddr") or "").lower()
+        if host in _THIS_MACHINE:
+            host = "localhost"
+        database = found.get("dbname") or found.get("user", "")
+        return host, found.get("port", ""), database, found.get("service", ""), self.namespace
 
     def __str__(self) -> str:
         host = self.parameters.get("host") or self.parameters.get("hostaddr") or "this machine"

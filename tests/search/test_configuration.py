@@ -69,6 +69,9 @@ def test_the_first_is_meant_where_none_is_called_the_default(tmp_path: Path) -> 
         ('default = "b"\n[catalogues.a]\nindex = "x"', "default is 'b', but there are only: a"),
         ('default = []\n[catalogues.a]\nindex = "x"', "default is []"),
         ('[catalogues.a]\nindex = "x"\n[catalogues.b]\nindex = "./x"', "[catalogues.b]: it has the index of a"),
+        ('[catalogues.a]\nindex = "solr:x"', '[catalogues.a]: "solr:" is no index that can be opened here'),
+        ('[catalogues.a]\nindex = "x\\u0000"', "x\\x00' cannot be a folder's name"),
+        ('[catalogues.a]\nindex = "postgresql://h:p@ss@h/d"', "[catalogues.a]: the database's address cannot be read"),
         ("[catalogues.a]\nfields = 1", "write [catalogues.a.fields]"),
         ("[catalogues.a.fields]\nb = 1", "write [catalogues.a.fields.b]"),
         ('[catalogues.a.fields]\nb = { filtr = "value" }', '"filtr" means nothing here; write filter, boost, sound'),
@@ -95,6 +98,49 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: s
         configuration(tmp_path, text)
     assert said in str(caught.value)
     assert str(tmp_path / "catalogues.toml") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("tantivy:a", "./a/"),
+        ("a", "b/../a"),
+        ("a", "link"),
+        ("a/b", "tantivy:link/b"),
+        ("postgresql://h/d", "postgres://H:5432/d?catalogue=documents"),
+        ("postgresql://one@h/d", "postgresql://other:secret@/d?host=h&sslmode=require"),
+        ("postgresql://localhost/d", "postgresql:///d"),
+        ("postgresql://127.0.0.1/d", "postgresql://[::1]/d"),
+        ("postgresql://d@h", "postgresql://h/d"),
+    ],
+)
+def test_one_index_in_two_spellings_is_refused(tmp_path: Path, one: str, other: str) -> None:
+    """Two catalogues wrote into one index then, each with a schema of its own."""
+    (tmp_path / "link").symlink_to("a")
+    with pytest.raises(InvalidConfiguration, match=r"\[catalogues\.b\]: it has the index of a"):
+        configuration(tmp_path, _two(one, other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a", "a/b"),
+        ("postgresql://h/d", "postgresql://h:5433/d"),
+        ("postgresql://h/d", "postgresql://h/e"),
+        ("postgresql://h/d", "postgresql://h/d?catalogue=more"),
+        ("postgresql://h/d", "postgresql:///d?host=/run/postgresql"),
+        ("postgresql:///?service=a", "postgresql:///?service=b"),
+    ],
+)
+def test_indexes_that_are_apart_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: str, other: str
+) -> None:
+    monkeypatch.delenv("PGPORT", raising=False)
+    assert len(configuration(tmp_path, _two(one, other)).catalogues) == 2
+
+
+def _two(one: str, other: str) -> str:
+    return f'[catalogues.a]\nindex = "{one}"\n[catalogues.b]\nindex = "{other}"'
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -842,6 +843,17 @@ class TestOpening:
     def test_unknown_kind(self, url: str) -> None:
         with pytest.raises(IndexUnavailable, match="use tantivy:FOLDER or postgresql"):
             open_index(url)
+
+    @pytest.mark.parametrize("name", ["a\0b", "a\udc80b", "a" * 300])
+    @pytest.mark.parametrize("scheme", ["", "tantivy:"])
+    def test_folder_that_cannot_be(
+        self, scheme: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A zero character, or bytes that are not UTF-8, ended in a ValueError, one after a folder had been made."""
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(IndexUnavailable, match=r"cannot be a folder's name|cannot hold an index"):
+            open_index(scheme + name)
+        assert not list(tmp_path.iterdir())
 
     def test_closed_index_says_so(self, index: SearchIndex) -> None:
         index.close()
