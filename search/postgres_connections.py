@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from search.errors import IndexAway, IndexBusy, IndexUnavailable
 from search.postgres_address import Address
-from search.postgres_connection import Connection
+from search.postgres_connection import Connection, NoAnswer
 
 MAX_CONNECTIONS = 10
 # Seconds to wait for a free connection, a new one, an answer, and for whoever holds a lock.
@@ -70,12 +70,13 @@ class Connections:
     def one(self, *, patient: bool = False) -> Iterator[Connection]:
         """A connection in autocommit mode. Whatever psycopg raises is raised as `IndexBusy` or `IndexUnavailable`.
 
-        Who is `patient` waits for an answer for as long as it takes, as those who write many documents have to.
+        Who is `patient` waits for an answer for as long as the database answers others: those who write many documents
+        have to.
         """
         with self._place(), self._translating():
             connection = self._live() or self._connected()
             try:
-                connection.patience = None if patient else STATEMENT_SECONDS + GRACE_SECONDS
+                connection.is_worthwhile = self._is_answering if patient else _never
                 yield connection
             finally:
                 self._give_back(connection)
@@ -113,6 +114,7 @@ class Connections:
     def _connected(self) -> Connection:
         connection = Connection.connect(make_conninfo("", **(_PARAMETERS | self._address.parameters)), autocommit=True)
         connection.patience = STATEMENT_SECONDS + GRACE_SECONDS
+        connection.is_worthwhile = _never
         try:
             self._check(connection)
             timeouts = {"statement": f"{STATEMENT_SECONDS}s", "lock": f"{LOCK_SECONDS}s"}
@@ -121,6 +123,16 @@ class Connections:
             connection.close()
             raise
         return connection
+
+    def _is_answering(self) -> bool:
+        """Whether it has any answer for who comes anew, be that a refusal: one that hangs has none."""
+        try:
+            self._connected().close()
+        except (psycopg.errors.ConnectionTimeout, NoAnswer):
+            return False
+        except psycopg.Error:
+            return True
+        return True
 
     def _check(self, connection: Connection) -> None:
         info = connection.info
@@ -156,6 +168,10 @@ class Connections:
                 message = f"{self._address} cannot be reached ({_said(error)}); {advice}"
                 raise IndexAway(message, "the database cannot be reached") from error
             raise IndexUnavailable(f"{self._address} cannot be used ({_said(error)})", "the database failed") from error
+
+
+def _never() -> bool:
+    return False
 
 
 def _has_news(connection: psycopg.Connection) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 DATABASE = "sayseek"
 # Nothing is kept for longer than the tests run, so it need not outlive the machine. That a commit is acknowledged
 # before it is written is not for the index: it has to ask for more.
@@ -57,6 +59,20 @@ class PostgresServer:
             yield
         finally:
             self.start()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Whoever is connected, or connects, gets no answer until this ends."""
+        server = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        server.suspend()
+        others = server.children()
+        try:
+            for process in others:
+                process.suspend()
+            yield
+        finally:
+            for process in (*others, server):
+                process.resume()
 
     def url(self, catalogue: str, user: str = "postgres", password: str = "", database: str = DATABASE) -> str:
         login = f"{user}:{password}" if password else user

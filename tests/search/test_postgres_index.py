@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +263,42 @@ class TestOutage:
                 os.kill(process, signal.SIGCONT)
 
             assert index.search("thing").total == 1
+
+    @pytest.mark.parametrize("call", ["upsert", "replace", "delete"])
+    def test_write_to_a_database_that_hangs(
+        self, postgres: PostgresServer, catalogue: str, call: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who wrote waited for it without end, as did all that were to write after that."""
+        monkeypatch.setattr(postgres_connections, "GRACE_SECONDS", 0.1)
+        monkeypatch.setattr(postgres_connections, "STATEMENT_SECONDS", 0.2)
+        with open_index(f"{catalogue}&connect_timeout=2") as index, ExitStack() as hanging:
+
+            def given() -> Iterator[Any]:
+                yield "thing" if call == "delete" else Document(id="new", title="Thing")
+                hanging.enter_context(postgres.hanging())
+                if call != "delete":
+                    yield from (Document(id=str(number), title="Thing") for number in range(5000))
+
+            index.upsert([THING])
+            started = time.monotonic()
+            with pytest.raises(IndexUnavailable, match="no answer in") as raised:
+                getattr(index, call)(given())
+            hanging.close()
+
+            assert raised.value.reason == "the database cannot be reached"
+            assert time.monotonic() - started < 6
+            assert everything(index) == {"thing": ""}
+
+    def test_write_that_takes_long(self, catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The database answers others meanwhile."""
+        monkeypatch.setattr(postgres_connections, "GRACE_SECONDS", 0.1)
+        monkeypatch.setattr(postgres_connections, "STATEMENT_SECONDS", 0.2)
+        open_index(catalogue).close()
+        connections = Connections(Address.of(catalogue))
+        with connections.one(patient=True) as connection, connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")
+            assert connection.execute("SELECT pg_sleep(1.5), 7").fetchone() == ("", 7)
+        connections.close()
 
 
 class TestAddress:
