@@ -106,6 +106,28 @@ class TestUpsert:
         assert index.count() == 1
         assert time.monotonic() - started < 20
 
+    def test_zero_characters_are_kept(self, open_again: Opener) -> None:
+        """PostgreSQL's text has none; JSON writes them as \\u0000, and may hold that as text, too."""
+        zeros = {
+            "id": "1",
+            "title": "Red\0hat",
+            "body": "worn\0today",
+            "aliases": ["cap\0"],
+            "code": "x\0y",
+            "k\0": ["v\0"],
+        }
+        told = {"id": "2", "title": "\\u0000 hat", "body": '\\u0000"'}
+        with open_again(Schema({"code": Field("value", boost=1.0, sound=True)})) as index:
+            assert index.upsert(map(Document.from_record, (zeros, told, {"id": "3", "title": "Hat"}))) == 3
+
+            got = [index.get(document_id) for document_id in "12"]
+            assert [document and document.to_record() for document in got] == [zeros, told]
+            assert sorted(index.titles()) == ["Hat", "Red\0hat", "\\u0000 hat"]
+            for query in ("hat", "\0hat", "today\0", "hat\0today"):
+                assert "1" in {result.id for result in index.search(query).results}
+            assert index.search("hat", SearchOptions(filters=(OneOf("code", ("x\0y",)),))).total == 1
+            assert index.delete(["1", "\0"]) == 1
+
     def test_nothing_to_do(self, index: SearchIndex) -> None:
         assert index.upsert([]) == 0
         assert index.count() == 0
