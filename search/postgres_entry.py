@@ -92,7 +92,7 @@ def row(document: Document, schema: Schema) -> tuple[object, ...]:
 
 def _tsvector(lexemes: Iterable[str]) -> str:
     """Lexemes as PostgreSQL reads them; nothing in them means anything inside quotes."""
-    return "'" + "' '".join(_within_limit(dict.fromkeys(lexemes))) + "'"
+    return " ".join(f"'{each}'" for each in _within_limit(dict.fromkeys(lexemes)))
 
 
 def _within_limit(lexemes: Iterable[str]) -> Iterator[str]:

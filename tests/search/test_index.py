@@ -128,6 +128,16 @@ class TestUpsert:
             assert index.search("hat", SearchOptions(filters=(OneOf("code", ("x\0y",)),))).total == 1
             assert index.delete(["1", "\0"]) == 1
 
+    def test_title_without_a_word(self, open_again: Opener) -> None:
+        """PostgreSQL could not read what it was given for no terms at all: nothing of such an upload was put in."""
+        with open_again(SHOP) as index:
+            for title in ("!!!", "\0"):
+                assert index.upsert([Document(id="1", title=title)]) == 1
+                assert index.search("!!!").total == index.search("hat").total == 0
+                assert index.titles() == [title]
+            assert index.upsert([Document(id="2", title="Hat")]) == 1
+            assert index.search("hat").total == 1
+
     def test_nothing_to_do(self, index: SearchIndex) -> None:
         assert index.upsert([]) == 0
         assert index.count() == 0
