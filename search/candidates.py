@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.alignment import Heard, Names, Spans, distances, spans
+from search.alignment import HeardPhones, Names, Spans, distances, spans
 from search.filters import Filter
 from search.heard_text import HeardText, distinct
 from search.index import SearchIndex
@@ -73,7 +73,7 @@ def find_candidates(
     named = index.sounding_like(keys, RETRIEVED, filters) if limit > 0 and keys else []
     if not named:
         return []
-    heard = Heard([reading.phones for reading in readings])
+    heard = HeardPhones([reading.phones for reading in readings])
     best = _best(named, heard, limit)
     names = Names([found.phones for found in best])
     where = spans(names, heard)
@@ -98,7 +98,7 @@ class _Found:
     document_ids: list[str]
 
 
-def _best(named: Sequence[Named], heard: Heard, limit: int) -> list[_Found]:
+def _best(named: Sequence[Named], heard: HeardPhones, limit: int) -> list[_Found]:
     """The `limit` names that fit best, each document by one of them."""
     owners = [document for document in named for _ in document.names]
     names = [name for document in named for name in document.names]
@@ -124,7 +124,7 @@ def _best(named: Sequence[Named], heard: Heard, limit: int) -> list[_Found]:
 def _placements(
     best: Sequence[_Found],
     readings: Sequence[HeardText],
-    heard: Heard,
+    heard: HeardPhones,
     where: Spans,
     similarities: NDArray[np.float64],
 ) -> Iterator[tuple[Placement, ...]]:

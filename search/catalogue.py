@@ -22,17 +22,17 @@ DELIMITERS = ",;\t"
 ALIAS_SEPARATOR = "|"
 
 
-def read_catalogue(path: Path | str) -> "Catalogue":
+def read_catalogue(path: Path | str) -> "CatalogueFile":
     """The documents of a catalogue file, in its order.
 
     The file is JSON lines (one object a line), a JSON array of objects, or a table: comma, semicolon or tab
     between cells, the columns' names in the first line, `|` between aliases. All are UTF-8, with or without a
     byte order mark. Lines and tables are streamed; an array is read whole. Raises `CatalogueError`.
     """
-    return Catalogue(Path(path))
+    return CatalogueFile(Path(path))
 
 
-class Catalogue:
+class CatalogueFile:
     """The documents of a file, read as they are asked for; `bytes_read` of `size` tells how far it is."""
 
     def __init__(self, path: Path) -> None:

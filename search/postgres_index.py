@@ -39,7 +39,7 @@ _TITLES = r"SELECT CASE WHEN strpos(record::text, '\u0000') = 0 THEN record -> '
 
 
 @dataclass(frozen=True)
-class Configuration:
+class SchemaRevision:
     """The catalogue's schema, as of some `revision`."""
 
     revision: int
@@ -58,7 +58,7 @@ class PostgresIndex:
         self._address = Address.of(url)
         self._connections = Connections(self._address)
         self._writer_wait = writer_wait
-        self._configuration = Configuration(-1, Schema(), Synonyms(()))
+        self._latest = SchemaRevision(-1, Schema(), Synonyms(()))
         try:
             with self._connections.one(patient=True) as connection:
                 prepare(connection, self._address)
@@ -115,7 +115,7 @@ class PostgresIndex:
     def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
         terms = query_terms(query)
 
-        def wanted(now: Configuration) -> Collection[str]:
+        def wanted(now: SchemaRevision) -> Collection[str]:
             return lexemes(now.schema, now.synonyms.variants(terms))
 
         with self._connections.one() as connection:
@@ -159,20 +159,20 @@ class PostgresIndex:
         self.close()
 
     def _statistics(
-        self, connection: psycopg.Connection, wanted: Callable[[Configuration], Collection[str]]
-    ) -> tuple[Configuration, Statistics]:
+        self, connection: psycopg.Connection, wanted: Callable[[SchemaRevision], Collection[str]]
+    ) -> tuple[SchemaRevision, Statistics]:
         """The catalogue's schema and figures as of now, with those of the wanted lexemes or keys."""
         while True:
-            configuration = self._configuration
-            row = connection.execute(_STATISTICS, (list(wanted(configuration)),)).fetchone()
+            known = self._latest
+            row = connection.execute(_STATISTICS, (list(wanted(known)),)).fetchone()
             assert row  # the catalogue has one row
             revision, documents, lengths, matching = row
-            if revision == configuration.revision:
-                by_field = dict(zip(searched_fields(configuration.schema), lengths or (), strict=False))
-                return configuration, Statistics(documents, matching or {}, by_field)
-            self._configuration = _read_configuration(connection)
+            if revision == known.revision:
+                by_field = dict(zip(searched_fields(known.schema), lengths or (), strict=False))
+                return known, Statistics(documents, matching or {}, by_field)
+            self._latest = _read_schema(connection)
 
-    def _current(self, connection: psycopg.Connection) -> Configuration:
+    def _current(self, connection: psycopg.Connection) -> SchemaRevision:
         return self._statistics(connection, lambda _: ())[0]
 
     def _adopt(self, connection: psycopg.Connection, schema: Schema | None) -> None:
@@ -184,7 +184,7 @@ class PostgresIndex:
             if self._is_other(self._current(connection), schema):
                 keep_schema(connection, schema or Schema())
 
-    def _is_other(self, current: Configuration, schema: Schema | None) -> bool:
+    def _is_other(self, current: SchemaRevision, schema: Schema | None) -> bool:
         if current.revision == NEW:
             return True
         if schema and current.schema.layout != schema.layout:
@@ -194,11 +194,11 @@ class PostgresIndex:
         return schema not in (None, current.schema)
 
 
-def _read_configuration(connection: psycopg.Connection) -> Configuration:
+def _read_schema(connection: psycopg.Connection) -> SchemaRevision:
     row = connection.execute("SELECT revision, schema FROM catalogue").fetchone()
     assert row  # the catalogue has one row
     schema = Schema.from_record(row[1])
-    return Configuration(row[0], schema, Synonyms(schema.synonyms))
+    return SchemaRevision(row[0], schema, Synonyms(schema.synonyms))
 
 
 def _can_be_id(text: str) -> bool:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from search.catalogue import Catalogue, read_catalogue
+from search.catalogue import CatalogueFile, read_catalogue
 from search.configuration import CatalogueOptions
 from search.document import Document, at_least_one
 from search.errors import CatalogueError
@@ -57,7 +57,7 @@ def _opened(target: CatalogueOptions, *, replace: bool) -> SearchIndex:
 
 
 @contextmanager
-def _reading(catalogue: Catalogue, err: Console) -> Iterator[Iterator[Document]]:
+def _reading(catalogue: CatalogueFile, err: Console) -> Iterator[Iterator[Document]]:
     """The documents, read under a progress bar, which goes on while the rest is written."""
     columns = (
         TextColumn("{task.description}"),
@@ -78,7 +78,7 @@ def _reading(catalogue: Catalogue, err: Console) -> Iterator[Iterator[Document]]
 class _Bar:
     """The documents of a catalogue; shows how many have been read, and when all are, that they are being written."""
 
-    def __init__(self, catalogue: Catalogue, progress: Progress) -> None:
+    def __init__(self, catalogue: CatalogueFile, progress: Progress) -> None:
         self._catalogue = catalogue
         self._progress = progress
         self._name = escape(catalogue.path.name)

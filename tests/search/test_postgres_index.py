@@ -20,7 +20,7 @@ from search.errors import IndexBusy, IndexUnavailable
 from search.index import open_index
 from search.postgres_address import Address
 from search.postgres_connections import MAX_CONNECTIONS, Connections
-from search.postgres_index import Configuration, PostgresIndex
+from search.postgres_index import PostgresIndex, SchemaRevision
 from search.postgres_scoring import Statistics
 from search.postgres_writer import MANY, take_turn
 from search.result import SearchOptions
@@ -143,7 +143,7 @@ class TestSharing:
         class Late(PostgresIndex):
             hindrances: Iterator[Callable[[], object]] = iter(())
 
-            def _statistics(self, *args: Any) -> tuple[Configuration, Statistics]:
+            def _statistics(self, *args: Any) -> tuple[SchemaRevision, Statistics]:
                 found = super()._statistics(*args)
                 next(self.hindrances, lambda: None)()
                 return found
