@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from search.catalogue import CatalogueFile, read_catalogue
 from search.configuration import CatalogueOptions
@@ -60,11 +62,13 @@ def _opened(target: CatalogueOptions, *, replace: bool) -> SearchIndex:
 def _reading(catalogue: CatalogueFile, err: Console) -> Iterator[Iterator[Document]]:
     """The documents, read under a progress bar, which goes on while the rest is written."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=24)),  # all fits 80 columns then
         BarColumn(),
         TextColumn("{task.fields[documents]:,} documents"),
         TextColumn("{task.fields[rate]:,.0f}/s"),
+        TextColumn("{task.fields[megabytes]:,.0f} MB"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=err) as progress:
         bar = _Bar(catalogue, progress)
@@ -82,8 +86,8 @@ class _Bar:
         self._catalogue = catalogue
         self._progress = progress
         self._name = escape(catalogue.path.name)
-        self._task = progress.add_task(f"Reading {self._name}", total=catalogue.size, documents=0, rate=0.0)
         self._started = time.monotonic()
+        self._task = progress.add_task(f"Reading {self._name}", total=catalogue.size, **self._figures(0))
         self._is_read = False
 
     def __iter__(self) -> Iterator[Document]:
@@ -103,15 +107,16 @@ class _Bar:
         return "interrupted: the catalogue is as it was"
 
     def _show(self, count: int) -> None:
-        self._progress.update(self._task, completed=self._catalogue.bytes_read, documents=count, rate=self._rate(count))
+        self._progress.update(self._task, completed=self._catalogue.bytes_read, **self._figures(count))
 
     def _show_writing(self, count: int) -> None:
         """How long that takes nobody knows: the bar moves, and promises nothing."""
         self._progress.remove_task(self._task)
-        self._progress.add_task("Writing the index", total=None, documents=count, rate=self._rate(count))
+        self._progress.add_task("Writing the index", total=None, **self._figures(count))
 
-    def _rate(self, count: int) -> float:
-        return count / max(time.monotonic() - self._started, 1e-3)
+    def _figures(self, count: int) -> dict[str, Any]:
+        rate = count / max(time.monotonic() - self._started, 1e-3)
+        return {"documents": count, "rate": rate, "megabytes": _peak_megabytes()}
 
 
 def _peak_megabytes() -> float:

@@ -1,15 +1,20 @@
 """`sayseek-server index`: files into indexes, all or nothing."""
 
+import re
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from search.configuration import CatalogueOptions
 from search.document import Document
 from search.filters import parse_filters
 from search.index import open_index
 from search.result import SearchOptions
 from server.cli import app
+from server.indexing import run_indexing
 
 TEAS = '{"id": "1", "title": "Darjeeling", "grower": "Castleton"}\n{"id": "2", "title": "Sencha", "grower": "Ito"}\n'
 CATALOGUES = """
@@ -57,6 +62,17 @@ def test_a_file_goes_into_the_catalogue_that_is_named(teas: Path, catalogues: Pa
     assert ids(tmp_path / "teas", "grower:ito") == {"2"}
     assert index(teas, "--catalogues", catalogues).exit_code == 0
     assert ids(tmp_path / "places") == {"1", "2"}
+
+
+def test_the_bar_tells_rate_memory_and_time_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    """The memory was told at the end only, and the time that is left never."""
+    (tmp_path / "many.jsonl").write_text("".join(f'{{"id": {i}, "title": "Tea"}}\n' for i in range(1000)))
+    screen = StringIO()
+    terminal = Console(file=screen, force_terminal=True, color_system=None, width=80)
+    target = CatalogueOptions(f"tantivy:{tmp_path / 'index'}")
+    run_indexing(target, tmp_path / "many.jsonl", replace=False, out=terminal, err=terminal)
+    bars = re.findall(r"1,000 documents +[\d,]+/s +\d+ MB +0:00:\d\d", screen.getvalue())
+    assert bars
 
 
 def test_replacing_leaves_what_the_file_has_and_gives_the_index_its_fields(
