@@ -288,6 +288,7 @@ class TestOutage:
             assert raised.value.reason == "the database cannot be reached"
             assert time.monotonic() - started < 6
             assert everything(index) == {"thing": ""}
+            assert index.upsert([THING]) == 1
 
     def test_write_that_takes_long(self, catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """The database answers others meanwhile."""
