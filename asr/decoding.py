@@ -20,7 +20,7 @@ from asr.biased_search import BEAM, BiasedSearch
 from asr.checkpoints import Checkpoint
 from asr.sequence import TokenSequence
 from asr.steps import Choice, Heard, Row, Stepper, Suppression
-from asr.tokenizer import Tokenizer, rarity
+from asr.tokenizer import Tokenizer
 
 # On 592 spoken clips, many in noise at 10 dB, the no-speech probability stays below, but for one that was read with
 # confidence; on 112 clips of noise it is above, and the reading unsure or one phrase on and on.
@@ -63,15 +63,13 @@ class DecodingOptions:
 class Reading:
     """One hypothesis for a window; `avg_logprob` is the mean over its tokens and the end of text.
 
-    `word_confidences` are, of every word, the probability of its least likely token; `word_rarities` the sum of what
-    its tokens' are, those of its letters and digits (`asr.tokenizer.rarity`).
+    `word_confidences` are, of every word, the probability of its least likely token.
     """
 
     text: str
     tokens: tuple[int, ...]
     avg_logprob: float
     word_confidences: tuple[float, ...] = ()
-    word_rarities: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -332,8 +330,7 @@ class WindowDecoding:
 
     def _reading(self, sequence: TokenSequence) -> Reading:
         text = self._rules.tokenizer.decode(sequence.tokens)
-        confidences, rarities = self._word_confidences(sequence), self._word_rarities(sequence)
-        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob, confidences, rarities)
+        return Reading(text, tuple(sequence.tokens), sequence.avg_logprob, self._word_confidences(sequence))
 
     def _word_confidences(self, sequence: TokenSequence) -> tuple[float, ...]:
         words: list[float] = []
@@ -343,16 +340,6 @@ class WindowDecoding:
             else:
                 words.append(logprob)
         return tuple(map(math.exp, words))
-
-    def _word_rarities(self, sequence: TokenSequence) -> tuple[float, ...]:
-        tokenizer = self._rules.tokenizer
-        words: list[float] = []
-        for token in sequence.tokens:
-            if not words or token not in tokenizer.continuations:
-                words.append(rarity(token))
-            elif token in tokenizer.spelling:
-                words[-1] += rarity(token)
-        return tuple(words)
 
 
 def _only(languages: tuple[str, ...], tokenizer: Tokenizer) -> str | None:

@@ -15,6 +15,7 @@ from asr.model import ModelDimensions
 N_TIMESTAMPS = 1501  # from 0 to 30 s, in steps of 20 ms
 SPACE = "Ġ"  # as byte-pair tokens write it
 END_MARKS = ".?!。？！؟।"
+PUNCTUATION = re.compile(r"^\W+|\W+$")  # about a word
 
 
 @dataclass(frozen=True)
@@ -126,18 +127,21 @@ class Tokenizer:
         encoded = self.bpe.encode_batch_fast([f" {text}" for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in encoded]
 
+    def rarities(self, words: Sequence[str]) -> tuple[float, ...]:
+        """How rare each word is: the decimal logarithms of its tokens' places in the vocabulary, added up.
+
+        Byte-pair encoding put frequent tokens first, and frequencies fall about as 1 / rank (Zipf, "Human Behavior and
+        the Principle of Least Effort", 1949), so that 1 more stands for ten times as rare. With a capital or a small
+        letter, whichever is less rare, and without punctuation.
+        """
+        cores = [PUNCTUATION.sub("", word) for word in words]
+        encoded = self.encode_all([form for core in cores for form in (core.lower(), core.capitalize())])
+        costs = [sum(math.log10(1 + token) for token in ids) for ids in encoded]
+        return tuple(map(min, costs[::2], costs[1::2]))
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the text tokens; special tokens are left out."""
         return self.bpe.decode([token for token in tokens if token < self.eot]).strip()
-
-
-def rarity(token: int) -> float:
-    """How rare a text token is: the decimal logarithm of its place in the vocabulary, counted from 1.
-
-    Byte-pair encoding put frequent ones first, and frequencies fall about as 1 / rank (Zipf, "Human Behavior and the
-    Principle of Least Effort", 1949), so that 1 more stands for ten times as rare.
-    """
-    return math.log10(1 + token)
 
 
 def _with_first_merge(bpe: tokenizers.Tokenizer) -> tokenizers.Tokenizer:

@@ -117,7 +117,7 @@ class Transcriber:
             quality=prepared.quality,
             timings=_timings(prepared, clip),
             word_confidences=tuple(sure for window in heard for sure in window.best.word_confidences),
-            word_rarities=tuple(rarity for window in heard for rarity in window.best.word_rarities),
+            word_rarities=self.tokenizer.rarities(text.split()),
             ending=heard[-1].ending,
             biased=_distinct(heard[0].biased, besides=text) if len(heard) == 1 else (),
         )

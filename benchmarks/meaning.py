@@ -1,22 +1,26 @@
-"""How often the right document is found, by how many names the acoustic model is asked about and what its word counts.
+"""How often the right document is found, and what that owes to three numbers.
 
     python -m benchmarks.meaning MANIFEST CATALOGUE [--model base] [--threads 2] [--write]
 
-The manifest's rows have `audio`, `query_doc` (the document that was asked for; one with the same title is right, too)
-and `noise`. Every recording is heard once, and as many names as there are at most are put before the acoustic model;
-then the ranking is done again with fewer of them, and with its likelihoods made to count for more or less.
+They are how many names the acoustic model is asked about, what its word counts, and what an expected name earns with
+the decoder. The manifest's rows have `audio`, `query_doc` (the document that was asked for; one with the same title is
+right, too) and `noise`. Every recording is heard once with each boost. With the one that is used as many names as there
+are at most are put before the acoustic model; then the ranking is done again with fewer of them, and with its
+likelihoods made to count for more or less.
 """
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 from rich.progress import track
 
+from asr.bias import PhraseTrie
 from asr.compute import shares_here
+from asr.decoding import DecodingOptions
 from asr.transcriber import Transcriber
 from asr.transcript import Likelihood
 from benchmarks.report import publish, table
@@ -26,14 +30,16 @@ from search.index import SearchIndex, open_index
 from search.meant import ACOUSTIC, PER_TOKEN, worth_asking
 from search.recognised import RecognisedText
 from search.result import SearchOptions
-from search.voice_query import PROPOSED, Proposal, find
-from server.meaning import READINGS_BESIDE, to_be_searched
+from search.voice_query import PROPOSED, Proposal, find, readings
+from server.meaning import to_be_searched
+from server.names import NATS
 from server.services import load_replicas
 from server.settings import Settings
 from server.success import FIRST
 
-AMONG = (0, 1, 2, 4, 8, 12, 24, 48, 96)
-WEIGHTS = (0, 0.02, 0.05, 0.1, 0.17, 0.25, 0.4, 0.7, 1)
+AMONG = (0, 1, 2, 4, 6, 10, 16, 24, 48)
+WEIGHTS = (0, 0.02, 0.05, 0.1, 0.13, 0.17, 0.25, 0.4, 0.7, 1)
+BOOSTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 LOOKED_AT = SearchOptions(FIRST)
 
 
@@ -48,21 +54,33 @@ class Asked:
 
 
 def main(manifest: Path, catalogue: Path, model: str = "base", threads: int | None = None, write: bool = False) -> None:
-    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    rows = [row for row in map(json.loads, lines) if row.get("query_doc")]
     with tempfile.TemporaryDirectory() as scratch, open_index(scratch) as index:
         index.upsert(read_catalogue(catalogue))
         with load_replicas(Settings(model=model), shares_here(replicas=1, threads=threads)) as engine:
             transcriber = Transcriber(engine)
-            asked = [_ask(row, manifest.parent, transcriber, index) for row in track(rows) if row.get("query_doc")]
+            asked = {boost: _ask_all(rows, manifest.parent, transcriber, index, boost) for boost in BOOSTS}
         publish(f"meaning {catalogue.stem} {model}", _report(asked, index), write=write)
 
 
-def _ask(row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: SearchIndex) -> Asked:
+def _ask_all(
+    rows: Sequence[Mapping[str, str]], folder: Path, transcriber: Transcriber, index: SearchIndex, boost: float
+) -> list[Asked]:
+    """Hear all recordings with the catalogue's titles expected, each worth so many nats a token."""
+    expected = dict.fromkeys(index.titles(), boost)
+    names = PhraseTrie.of(transcriber.tokenizer, expected) if boost else None
+    options = to_be_searched(transcriber.options(), names)
+    return [_ask(row, folder, transcriber, index, options) for row in track(rows, f"{boost} nats a token")]
+
+
+def _ask(
+    row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: SearchIndex, options: DecodingOptions
+) -> Asked:
     """Hear a recording as the server does, and ask about the most names, where it would ask about any."""
-    options = to_be_searched(transcriber.options(alternatives=READINGS_BESIDE), None)
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
-    candidates = find_candidates([heard.text, *(other.text for other in heard.alternatives)], index, max(AMONG))
     text = RecognisedText.of(heard)
+    candidates = find_candidates(readings(heard), index, max(AMONG))
     proposal = Proposal(text, candidates if worth_asking(text, candidates) else ())
     told = score(proposal.texts).result() if score else []
     wanted = index.get(row["query_doc"])
@@ -70,25 +88,28 @@ def _ask(row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: 
     return Asked(wanted.title, row.get("noise"), proposal, dict(zip(proposal.texts, told, strict=False)))
 
 
-def _report(asked: Sequence[Asked], index: SearchIndex) -> str:
-    slices = {"clean": [one for one in asked if not one.noise], "noise": [one for one in asked if one.noise]}
-    slices = {name: chosen for name, chosen in slices.items() if chosen}
+def _report(asked: Mapping[float, Sequence[Asked]], index: SearchIndex) -> str:
+    heard = asked[NATS]
+    by_count = {_marked(n, PROPOSED): [_with_names(one, n) for one in heard] for n in AMONG}
+    proposed = [_with_names(one, PROPOSED) for one in heard]
+    by_weight = {_marked(w, ACOUSTIC): [_weighed(one, w / ACOUSTIC) for one in proposed] for w in WEIGHTS}
+    by_weight["sound alone, by its own rule"] = [replace(one, likelihoods={}) for one in proposed]
+    by_weight["likeliest sentence alone"] = [_likeliest(one) for one in proposed]
+    by_boost = {_marked(boost, NATS): [_with_names(one, PROPOSED) for one in asked[boost]] for boost in BOOSTS}
+    curves = {"names": by_count, "acoustic weight": by_weight, "nats a token": by_boost}
+    return "\n\n".join(_curve(name, replayed, index) for name, replayed in curves.items())
 
-    def lines(replayed: Mapping[str, Callable[[Asked], Asked]]) -> list[list[str]]:
-        return [
-            [name, *(_success([change(one) for one in chosen], index) for chosen in slices.values())]
-            for name, change in replayed.items()
-        ]
 
-    heading = [f"{name} ({len(chosen)}), @1 / @5" for name, chosen in slices.items()]
-    by_count = {_marked(count, PROPOSED): lambda one, count=count: _with_names(one, count) for count in AMONG}
-    by_weight = {
-        _marked(weight, ACOUSTIC): lambda one, weight=weight: _weighed(_with_names(one, PROPOSED), weight / ACOUSTIC)
-        for weight in WEIGHTS
-    }
-    by_weight["sound alone, by its own rule"] = lambda one: replace(_with_names(one, PROPOSED), likelihoods={})
-    by_weight["likeliest sentence alone"] = lambda one: _likeliest(_with_names(one, PROPOSED))
-    return f"{table(['names', *heading], lines(by_count))}\n\n{table(['acoustic weight', *heading], lines(by_weight))}"
+def _curve(name: str, replayed: Mapping[str, Sequence[Asked]], index: SearchIndex) -> str:
+    slices = {"clean": lambda one: not one.noise, "noise": lambda one: one.noise}
+    first = next(iter(replayed.values()))
+    counts = {name: sum(map(bool, map(belongs, first))) for name, belongs in slices.items()}
+    columns = [f"{name} ({count}), @1 / @5" for name, count in counts.items() if count]
+    lines = [
+        [value, *(_success([one for one in each if slices[name](one)], index) for name in slices if counts[name])]
+        for value, each in replayed.items()
+    ]
+    return table([name, *columns], lines)
 
 
 def _marked(value: float, used: float) -> str:

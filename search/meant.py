@@ -61,7 +61,7 @@ class Belief:
         return 1 / (1 + math.exp(-max(-30.0, odds)))
 
 
-WITH_LIKELIHOODS = Belief(0.67, -1.83, 1.09, 0.38, -3.73)
+WITH_LIKELIHOODS = Belief(0.67, -1.77, 1.08, 0.36, -3.69)
 BY_SOUND = Belief(0.76, -1.7, 1.29, 0.28, -5.79)
 
 

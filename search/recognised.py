@@ -52,8 +52,6 @@ class RecognisedText:
     @cached_property
     def _tokens(self) -> list[tuple[str, float]]:
         """Its tokens, each with its share of how rare its word is."""
-        if len(self.rarities) != len(self.words):
-            own = tokens(self.text)
-            return [(token, sum(self.rarities) / len(own)) for token in own]
-        shares = ((tokens(word), rarity) for word, rarity in zip(self.words, self.rarities, strict=True))
+        rarities = self.rarities or (0.0,) * len(self.words)
+        shares = ((tokens(word), rarity) for word, rarity in zip(self.words, rarities, strict=True))
         return [(token, rarity / len(parts)) for parts, rarity in shares for token in parts]

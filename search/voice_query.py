@@ -48,11 +48,15 @@ class Proposal:
 
 def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter] = ()) -> Proposal:
     """Names of the catalogue that may have been said; none where that is not worth asking."""
-    biased = transcript.biased if transcript.confidence < SURE else ()
-    readings = [transcript.text, *(other.text for other in (*transcript.alternatives, *biased))]
     heard = RecognisedText.of(transcript)
-    candidates = find_candidates(readings, index, PROPOSED, filters)
+    candidates = find_candidates(readings(transcript), index, PROPOSED, filters)
     return Proposal(heard, candidates if worth_asking(heard, candidates) else ())
+
+
+def readings(transcript: Transcript) -> list[str]:
+    """What may have been said, the transcript first: all that may sound like a name."""
+    nudged = transcript.biased if transcript.confidence < SURE else ()
+    return [transcript.text, *(other.text for other in (*transcript.alternatives, *nudged))]
 
 
 def find(

@@ -13,7 +13,6 @@ from search.recognised import RecognisedText
         ("Things to Duin Choney.", (3.0, 2.4, 5.0, 6.0), "Things to do in Shawnee.", 11.0),
         ("Cafés in Saint-Denny.", (4.0, 2.5, 8.0), "Cafes in Saint-Denis.", 4.0),  # half of a word
         ("Where is it", (), "Where is Ito", 0.0),  # nobody knows
-        ("Where is it", (2.0, 4.0), "Where is Ito", 2.0),  # other words than were told of: as rare as all in the mean
         ("", (), "Ito", 0.0),
     ],
 )
