@@ -126,7 +126,8 @@ class NativeSteps:
 
     def fork(self, past: Past, length: int) -> Past:
         copy = self.begin(past.audio)
-        copy.place[:, :, :, :length] = past.place[:, :, :, :length]
+        # By NumPy: PyTorch would share the little there is out among threads, and wait for them longer than it copies.
+        copy.place.numpy()[:, :, :, :length] = past.place.numpy()[:, :, :, :length]
         return copy
 
     def release(self, past: Past) -> None:
@@ -202,14 +203,15 @@ class NativeSteps:
 
     def _packed_row(self, row: Row, logits: Tensor | None) -> _Row:
         heard, favoured = row.past.audio, row.favoured
+        length = heard.length
         return _Row(
             row.token,
             row.position,
             row.past.place.data_ptr(),
             heard.keys.data_ptr(),
             heard.values.data_ptr(),
-            heard.length,
-            self._silence.after(heard.length),
+            length,
+            self._silence.after(length),
             None if row.mask is None else row.mask.data_ptr(),
             row.expected or 0,
             None if logits is None else logits.data_ptr(),
