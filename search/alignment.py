@@ -98,16 +98,18 @@ def _align(names: Names, heard: HeardPhones, kind: type[np.signedinteger], shift
     The dynamic programme of approximate string matching (Sellers, 1980), a phone of all names at a time. In bits
     below `shift` each cost carries where it started.
     """
-    replace = _REPLACE[:, heard.phones].astype(kind) << shift
-    skip = _SKIP.astype(kind) << shift
-    inserted = skip[heard.phones]
+    # Before the first phone is a barrier: so the rows may lie one after the other, and NumPy takes them for one.
+    phones = np.append(_SEPARATOR, heard.phones)
+    replace = _REPLACE.take(phones, axis=1).astype(kind) << shift
+    skip = np.repeat(_SKIP[:, None], len(phones), axis=1).astype(kind) << shift
+    inserted = np.tile(skip[phones, 0], len(names.order))
     first = heard.edges.astype(kind) << shift
     if shift:
         first += np.arange(len(first), dtype=kind)
     rows = np.repeat(first[None], len(names.order), axis=0)
-    for phones in names.codes.T:
-        active = int(np.count_nonzero(phones != _SEPARATOR))
-        _advance(rows[:active], phones[:active], replace, skip, inserted)
+    for column in names.codes.T:
+        active = int(np.count_nonzero(column != _SEPARATOR))
+        _advance(rows[:active], column[:active], replace, skip, inserted)
     result = np.empty_like(rows)
     result[names.order] = rows
     return result
@@ -121,14 +123,14 @@ def _advance(
     inserted: NDArray[np.signedinteger],
 ) -> None:
     """One phone further in every name: it stands for the next that was heard, or was left out; then insertions."""
-    replaced = replace[phones]
-    replaced += rows[:, :-1]
-    rows += skip[phones][:, None]
-    after = rows[:, 1:]
-    np.minimum(after, replaced, out=after)
+    costs = replace.take(phones, axis=0).ravel()[1:]
+    costs += rows.ravel()[:-1]
+    rows += skip.take(phones, axis=0)
+    before, after = rows.ravel()[:-1], rows.ravel()[1:]
+    np.minimum(after, costs, out=after)
     for _ in range(_MAX_INSERTED):
-        np.add(rows[:, :-1], inserted, out=replaced)
-        np.minimum(after, replaced, out=after)
+        np.add(before, inserted[1 : rows.size], out=costs)
+        np.minimum(after, costs, out=after)
 
 
 def _indices(phones: str) -> NDArray[np.uint8]:

@@ -69,7 +69,9 @@ class View:
         hits = self.searcher.search(asked, max(limit, 1), count=False).hits
         # In the order of the disk: what lies together is decompressed together.
         addresses = sorted((address for _, address in hits[:limit]), key=lambda a: (a.segment_ord, a.doc))
-        return [self._named(address) for address in addresses]
+        stored: list[bytes] = [self.searcher.doc(address).get_first("named") or b"" for address in addresses]
+        # Parsed in one go, which for so many takes half the time.
+        return [Named(*values) for values in json.loads(b"[%b]" % b",".join(stored))]
 
     def titles(self) -> list[str]:
         hits = self.searcher.search(tantivy.Query.all_query(), max(self.searcher.num_docs, 1), count=False).hits
@@ -114,10 +116,6 @@ class View:
     def _stored(self, address: tantivy.DocAddress) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(self.searcher.doc(address).get_first("record") or b"")
         return record
-
-    def _named(self, address: tantivy.DocAddress) -> Named:
-        stored: bytes = self.searcher.doc(address).get_first("named") or b""
-        return Named(*json.loads(stored.decode()))
 
 
 def _average_title(searcher: tantivy.Searcher) -> float:
