@@ -107,7 +107,7 @@ class HearingJob:
 
 @dataclass(eq=False)
 class ScoringJob:
-    """Texts that are read against audio which was encoded before. It takes a seat, though it may fork for a moment."""
+    """Texts that are read against audio which was encoded before. It takes a seat, for all of them, for a moment."""
 
     audio: Heard
     language: str

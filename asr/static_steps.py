@@ -5,7 +5,7 @@ once for all rows about it, and is gathered row by row only for the layer that l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -91,6 +91,11 @@ class StaticSteps(TorchSteps):
         )
 
     def _logits(self, rows: Sequence[Row]) -> Tensor:
+        # What is read for several sequences is read several times: a GPU has room for that, and the shapes stay few.
+        again = [replace(row, past=past) for row in rows for past in row.beside]
+        return self._logits_of_each([*rows, *again])[: len(rows)]
+
+    def _logits_of_each(self, rows: Sequence[Row]) -> Tensor:
         shape = self.shape(rows)
         numbers = torch.full((shape.rows, 4), PADDING)
         numbers[: len(rows)] = torch.tensor(
@@ -102,7 +107,8 @@ class StaticSteps(TorchSteps):
     def _read_numbers(self, numbers: Tensor, shape: Shape) -> Tensor:
         """Rows given by their tokens, positions, places and slots of audio, (rows, 4), → logits (rows, n_vocab)."""
         tokens, positions, places, slots = numbers.T
-        return self._read(tokens, positions, places, shape.past, self._gathered(slots, shape.frames))
+        kept = torch.arange(len(places), device=places.device), places
+        return self._read(tokens, positions, places, kept, shape.past, self._gathered(slots, shape.frames))
 
     def _gathered(self, slots: Tensor, frames: int) -> Listen:
         keys, values, bias = self.audios.tensors

@@ -65,7 +65,8 @@ class Row:
 
     `mask` (n_vocab,) is added to the logits before the likeliest are chosen; None where nothing is to be chosen.
     `expected` is a token whose log-probability is wanted, too; `wants_logits` asks for the unmasked logits as well.
-    `favoured` has the best of some tokens told beside what is chosen, which they have no influence on.
+    `favoured` has the best of some tokens told beside what is chosen, which they have no influence on. `beside` are
+    other sequences about the same audio that begin alike: they, too, have read what is read here.
     """
 
     past: Past
@@ -75,6 +76,7 @@ class Row:
     wants_logits: bool = False
     expected: int | None = None
     favoured: Favoured | None = None
+    beside: Sequence[Past] = ()
 
 
 @dataclass(frozen=True)

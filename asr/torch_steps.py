@@ -70,22 +70,36 @@ class TorchSteps:
     def _logits(self, rows: Sequence[Row]) -> Tensor:
         """What follows each row, (rows, n_vocab)."""
         numbers = torch.tensor([[row.token, row.position, row.past.place] for row in rows], device=self._weight.device)
+        kept = [(i, past.place) for i, row in enumerate(rows) for past in (row.past, *row.beside)]
         tokens, positions, places = numbers.T
-        return self._read(tokens, positions, places, max(row.position for row in rows) + 1, _each_to_its_own(rows))
+        kept_rows, kept_places = torch.tensor(kept, device=self._weight.device).T
+        past = max(row.position for row in rows) + 1
+        return self._read(tokens, positions, places, (kept_rows, kept_places), past, _each_to_its_own(rows))
 
-    def _read(self, tokens: Tensor, positions: Tensor, places: Tensor, past: int, listen: Listen) -> Tensor:
+    def _read(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        places: Tensor,
+        kept: tuple[Tensor, Tensor],
+        past: int,
+        listen: Listen,
+    ) -> Tensor:
         """Read a token for each row at its position in its place of the cache, all (rows,): logits (rows, n_vocab).
 
-        `past` is how many positions of the cache are looked at; no row's own may lie beyond.
+        `kept` are rows, and places of the cache where each is kept: its own and others. `past` is how many positions of
+        the cache are looked at; no row's own may lie beyond.
         """
+        kept_rows, kept_places = kept
+        kept_positions = positions[kept_rows]
         all_keys, all_values = self.cache.tensors
         seen = (torch.arange(past, device=positions.device) <= positions[:, None])[:, None, None]
         x = (self.decoder.token_embedding(tokens) + self.decoder.positional_embedding[positions])[:, None]
         for layer, block in enumerate(self._blocks):
             normed = block.attn_ln(x)
             keys, values = block.attn.keys_values(normed)
-            all_keys[places, layer, :, positions] = keys[:, :, 0]
-            all_values[places, layer, :, positions] = values[:, :, 0]
+            all_keys[kept_places, layer, :, kept_positions] = keys[kept_rows, :, 0]
+            all_values[kept_places, layer, :, kept_positions] = values[kept_rows, :, 0]
             x = x + block.attn(normed, all_keys[places, layer, :, :past], all_values[places, layer, :, :past], seen)
             queries = block.cross_attn.queries(block.cross_attn_ln(x))
             x = x + block.cross_attn.joined(listen(layer, queries))

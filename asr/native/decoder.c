@@ -32,6 +32,8 @@ typedef struct {
 typedef struct {
     int32_t token, position;
     float *past;              /* (layers, 2, heads, context, HEAD): keys and values of the sequence so far */
+    float *const *beside;     /* (beside_count): the same of other sequences, which read this row, too */
+    int32_t beside_count;
     const Element *cross_keys, *cross_values; /* (layers, heads, panels): what was heard, */
     int32_t heard, silent_from;               /* so many frames; and which of the silent ones follow them */
     const float *mask;        /* (vocabulary): added to the logits before choosing; NULL where nothing is to be chosen */
@@ -149,6 +151,12 @@ static void embed(Step *step, Thread thread) {
     meet(thread);
 }
 
+/* Put a head's own key and value after its query, all `state` apart, where a sequence has them, `size` apart. */
+static void keep(float *keys, size_t size, const float *own, int32_t state) {
+    memcpy(keys, own + state, HEAD * sizeof(float));
+    memcpy(keys + size, own + 2 * (size_t)state, HEAD * sizeof(float));
+}
+
 /* Every head of every row looks at its sequence, to which the rows' own keys and values have been added. */
 static void attend_to_past(Step *step, Thread thread, int32_t layer) {
     const Decoder *m = step->decoder;
@@ -157,9 +165,9 @@ static void attend_to_past(Step *step, Thread thread, int32_t layer) {
         const int32_t r = i / m->heads, h = i % m->heads;
         const Row *row = step->rows + r;
         const float *own = step->hidden + (size_t)r * 3 * m->state + h * HEAD;
-        float *keys = row->past + at + ((size_t)h * m->context + row->position) * HEAD;
-        memcpy(keys, own + m->state, HEAD * sizeof(float));
-        memcpy(keys + size, own + 2 * m->state, HEAD * sizeof(float));
+        const size_t place = at + ((size_t)h * m->context + row->position) * HEAD;
+        keep(row->past + place, size, own, m->state);
+        for (int32_t i = 0; i < row->beside_count; i++) keep(row->beside[i] + place, size, own, m->state);
     }
     meet(thread); /* rows of one sequence look at each other */
     OWN_SHARE(i, step->n_rows * m->heads, thread) {

@@ -55,6 +55,8 @@ class _Row(Structure):
         ("token", c_int32),
         ("position", c_int32),
         ("past", c_void_p),
+        ("beside", c_void_p),
+        ("beside_count", c_int32),
         ("cross_keys", c_void_p),
         ("cross_values", c_void_p),
         ("heard", c_int32),
@@ -136,7 +138,8 @@ class NativeSteps:
     def step(self, rows: Sequence[Row]) -> list[Choice]:
         vocabulary = self._dims.n_vocab
         logits = [torch.empty(vocabulary) if row.wants_logits else None for row in rows]
-        packed = (_Row * len(rows))(*map(self._packed_row, rows, logits))
+        beside = [(c_void_p * len(row.beside))(*(past.place.data_ptr() for past in row.beside)) for row in rows]
+        packed = (_Row * len(rows))(*map(self._packed_row, rows, logits, beside))
         choices = (_Choice * len(rows))()
         threads = c_int32(torch.get_num_threads())
         if self._library.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, threads):
@@ -201,13 +204,15 @@ class NativeSteps:
             self._packer.linear(mlp_out.weight, mlp_out.bias),
         )
 
-    def _packed_row(self, row: Row, logits: Tensor | None) -> _Row:
+    def _packed_row(self, row: Row, logits: Tensor | None, beside: "ctypes.Array[c_void_p]") -> _Row:
         heard, favoured = row.past.audio, row.favoured
         length = heard.length
         return _Row(
             row.token,
             row.position,
             row.past.place.data_ptr(),
+            ctypes.addressof(beside),
+            len(beside),
             heard.keys.data_ptr(),
             heard.values.data_ptr(),
             length,

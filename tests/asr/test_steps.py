@@ -246,6 +246,25 @@ def test_a_fork_goes_on_as_if_it_had_read_everything_itself(bench: Bench, steppe
         stepper.release(past)
 
 
+def test_what_is_read_for_several_sequences_all_have_read(bench: Bench, stepper: Stepper) -> None:
+    """In the same step, too: the common beginning is read once, and each goes on by itself."""
+    audio = stepper.hear(bench.windows[0])
+    common, ways = [*bench.prompt, 1396, 1182], [[295, 257], [407, 11], [262, 640]]
+    pasts = [stepper.begin(audio) for _ in ways]
+    beginning = [Row(pasts[0], token, i, beside=pasts[1:]) for i, token in enumerate(common)]
+    first = [Row(past, way[0], len(common), wants_logits=True) for past, way in zip(pasts, ways, strict=True)]
+    told = stepper.step([*beginning, *first])[len(beginning) :]
+    for past, way, choice in zip(pasts, ways, told, strict=True):
+        assert choice.logits is not None
+        ours = torch.stack((choice.logits, *logits_of(stepper, past, way[1:], at=len(common) + 1)))
+        itself = stepper.begin(audio)
+        theirs = logits_of(stepper, itself, [*common, *way])[-len(way) :]
+        torch.testing.assert_close(ours, theirs, atol=0 if isinstance(stepper, NativeSteps) else LOGIT_ROUNDING, rtol=0)
+        stepper.release(itself)
+    for past in pasts:
+        stepper.release(past)
+
+
 def test_a_place_that_was_used_before_gives_what_a_fresh_one_gives(bench: Bench, stepper: Stepper) -> None:
     """More places than any test left behind hold another clip's long text, then are given back."""
     fresh = [alone(bench, stepper, window) for window in bench.windows[:2]]
