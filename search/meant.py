@@ -36,7 +36,7 @@ MOST_ACOUSTIC = 1.0
 LEAST_PROBABILITY = 0.25
 # Others are searched for, too, down to this share of the best's probability; so many of them at most.
 LEAST_SHARE = 0.01
-MOST = 8
+MOST = 5
 
 
 @dataclass(frozen=True)

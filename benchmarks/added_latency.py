@@ -1,0 +1,117 @@
+"""What it takes to find what was meant, over a search by the text alone: for one speaker, on a machine that is idle.
+
+    python -m benchmarks.added_latency MANIFEST INDEX... [--model base] [--threads 2] [--queries 100] [--write]
+
+The manifest's rows have `audio`; those with `noise` are passed over. INDEX is the URL of an index that was filled
+before. Every recording is heard and searched for in both ways, which take turns in going first; what is added is the
+difference of the two times for the same recording. Decoding is nudged by the titles where the server would.
+"""
+
+import json
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import typer
+from rich.progress import track
+
+from asr.bias import PhraseTrie
+from asr.compute import shares_here
+from asr.transcriber import Transcriber
+from benchmarks.report import machine, percentile, publish, table
+from search.index import SearchIndex, open_index
+from search.recognised import RecognisedText
+from search.voice_query import Proposal, find, propose
+from server.meaning import to_be_searched
+from server.names import NATS
+from server.services import load_replicas
+from server.settings import Settings
+
+ALTERNATIVES = 3  # beside the text, where it is searched for alone
+STEPS = ("heard", "names", "likelihoods", "results")
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Both ways to search one index, of which each tells the seconds of its steps."""
+
+    transcriber: Transcriber
+    index: SearchIndex
+    names: PhraseTrie | None
+
+    def by_text(self, audio: bytes) -> list[float]:
+        times = [time.perf_counter()]
+        heard, _ = self.transcriber.hear(audio, self.transcriber.options(alternatives=ALTERNATIVES))
+        times.append(time.perf_counter())
+        find(Proposal(RecognisedText(heard.text)), self.index)
+        return [*_differences(times), 0.0, 0.0, time.perf_counter() - times[-1]]
+
+    def by_meaning(self, audio: bytes) -> list[float]:
+        times = [time.perf_counter()]
+        options = to_be_searched(self.transcriber.options(alternatives=ALTERNATIVES), self.names)
+        heard, score = self.transcriber.hear(audio, options)
+        times.append(time.perf_counter())
+        proposal = propose(heard, self.index)
+        times.append(time.perf_counter())
+        told = score(proposal.texts).result() if score and proposal.texts else []
+        times.append(time.perf_counter())
+        find(proposal, self.index, likelihoods=dict(zip(proposal.texts, told, strict=False)))
+        return [*_differences(times), time.perf_counter() - times[-1]]
+
+
+def main(
+    manifest: Path,
+    indexes: list[str],
+    model: str = "base",
+    threads: int | None = None,
+    queries: int = 100,
+    write: bool = False,
+) -> None:
+    rows = [row for row in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()) if not row.get("noise")]
+    clips = [(manifest.parent / row["audio"]).read_bytes() for row in rows[:: max(1, len(rows) // queries)]]
+    settings = Settings(model=model)
+    with load_replicas(settings, shares_here(replicas=1, threads=threads)) as engine:
+        transcriber = Transcriber(engine)
+        lines = [line for url in indexes for line in _lines(url, clips, transcriber, settings.expected_names)]
+    text = table(["documents", "way", *STEPS, "altogether", "added"], lines)
+    publish("added latency", f"{len(clips)} queries, {machine()}. Milliseconds, median / p95:\n\n{text}", write=write)
+
+
+def _lines(url: str, clips: Sequence[bytes], transcriber: Transcriber, most_names: int) -> Iterable[list[str]]:
+    with open_index(url) as index:
+        count = index.count()
+        titles = index.titles() if count <= most_names else []
+        names = PhraseTrie.of(transcriber.tokenizer, dict.fromkeys(titles, NATS)) if titles else None
+        times = _measure(Ways(transcriber, index, names), clips, f"{count:,} documents")
+    sums = {way: [sum(each) for each in told] for way, told in times.items()}
+    added = [meant - text for text, meant in zip(sums["text"], sums["meaning"], strict=True)]
+    for way, told in times.items():
+        steps = [_shown(step) for step in zip(*told, strict=True)]
+        yield [f"{count:,}", way, *steps, _shown(sums[way]), _shown(added) if way == "meaning" else ""]
+
+
+def _measure(ways: Ways, clips: Sequence[bytes], what: str) -> Mapping[str, list[list[float]]]:
+    search = {"text": ways.by_text, "meaning": ways.by_meaning}
+    for clip in clips[:5]:  # the first are slower
+        ways.by_meaning(clip)
+    times: dict[str, list[list[float]]] = {way: [] for way in search}
+    turns = random.Random(5)
+    for clip in track(clips, what):
+        for way in turns.sample(list(search), len(search)):
+            times[way].append(search[way](clip))
+    return times
+
+
+def _differences(times: Sequence[float]) -> list[float]:
+    return [after - before for before, after in pairwise(times)]
+
+
+def _shown(seconds: Sequence[float]) -> str:
+    return f"{percentile(seconds, 0.5) * 1e3:.1f} / {percentile(seconds, 0.95) * 1e3:.1f}"
+
+
+if __name__ == "__main__":
+    typer.run(main)
