@@ -81,7 +81,8 @@ def _ask(
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
     text = RecognisedText.of(heard)
     candidates = find_candidates(readings(heard), index, max(AMONG))
-    proposal = Proposal(text, candidates if worth_asking(text, candidates) else ())
+    documents = index.count()
+    proposal = Proposal(text, candidates if worth_asking(text, candidates, documents) else (), documents)
     told = score(proposal.texts).result() if score else []
     wanted = index.get(row["query_doc"])
     assert wanted, row

@@ -10,8 +10,8 @@ ones because each token costs; so its word counts for little, with a bonus for e
 
 Whether any of them was meant is another question: a logistic regression answers it from how much speaks for the best of
 them, how long the text is (a longer one has more that may sound like a name by chance), how unsure the recogniser is of
-the word of which it is least sure, and how rare the words are that the name would take the place of: ordinary words are
-seldom names misheard.
+the word of which it is least sure, how rare the words are that the name would take the place of (ordinary words are
+seldom names misheard), and how many documents there are: the more names, the more of them sound like anything.
 """
 
 import math
@@ -34,6 +34,8 @@ MOST_ACOUSTIC = 1.0
 
 # A name that was meant with less probability than this is not searched for.
 LEAST_PROBABILITY = 0.25
+# In a catalogue with fewer a name is believed no sooner than in one with so many.
+FEW_DOCUMENTS = 1000
 # Others are searched for, too, down to this share of the best's probability; so many of them at most.
 LEAST_SHARE = 0.01
 MOST = 5
@@ -47,22 +49,24 @@ class Belief:
     per_log_words: float
     per_doubt: float
     per_rarity: float
+    per_log_documents: float
     otherwise: float
 
-    def probability(self, total: float, heard: RecognisedText, named: str) -> float:
-        """`total` is what speaks for the name in the text `named`."""
+    def probability(self, total: float, heard: RecognisedText, named: str, documents: int) -> float:
+        """`total` is what speaks for the name in the text `named`, of a catalogue with so many documents."""
         odds = (
             self.per_total * total
             + self.per_log_words * math.log(max(1, len(heard.words)))
             + self.per_doubt * heard.doubt
             + self.per_rarity * heard.rarity_beside(named)
+            + self.per_log_documents * math.log(max(FEW_DOCUMENTS, documents))
             + self.otherwise
         )
         return 1 / (1 + math.exp(-max(-30.0, odds)))
 
 
-WITH_LIKELIHOODS = Belief(0.67, -1.77, 1.08, 0.36, -3.69)
-BY_SOUND = Belief(0.76, -1.7, 1.29, 0.28, -5.79)
+WITH_LIKELIHOODS = Belief(0.69, -1.67, 1.07, 0.34, -0.56, 0.96)
+BY_SOUND = Belief(0.78, -1.75, 1.24, 0.21, -0.66, 0.34)
 
 
 @dataclass(frozen=True)
@@ -76,19 +80,19 @@ class Meaning:
 
 
 def meanings(
-    heard: RecognisedText, candidates: Sequence[Candidate], likelihoods: Mapping[str, Likelihood]
+    heard: RecognisedText, candidates: Sequence[Candidate], documents: int, likelihoods: Mapping[str, Likelihood]
 ) -> list[Meaning]:
     """What may have been meant by what was heard, the most probable first: at least that itself.
 
-    `likelihoods` are those of sentences with the candidates' names, and of what was heard. Where there are none the
-    sound alone speaks.
+    The candidates come from a catalogue with so many `documents`. `likelihoods` are those of sentences with their
+    names, and of what was heard. Where there are none the sound alone speaks.
     """
     totals = {sentence(candidate): _total(candidate, heard, likelihoods) for candidate in candidates[::-1]}
     ranked = sorted(totals.items(), key=lambda item: -item[1])[:MOST]
     if not ranked:
         return [Meaning(heard.text, 1.0, "text")]
     (named, best), belief = ranked[0], WITH_LIKELIHOODS if likelihoods else BY_SOUND
-    probability = 1.0 if heard.says(named) else belief.probability(best, heard, named)
+    probability = 1.0 if heard.says(named) else belief.probability(best, heard, named, documents)
     if probability < LEAST_PROBABILITY:
         return [Meaning(heard.text, 1.0, "text")]
     shares = {text: math.exp(total - best) for text, total in ranked if total - best >= math.log(LEAST_SHARE)}
@@ -103,7 +107,7 @@ def meanings(
     return sorted([plain, *names], key=lambda meaning: -meaning.probability)
 
 
-def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate]) -> bool:
+def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate], documents: int) -> bool:
     """Whether the acoustic model may find that one of these names was meant, and not what the text says.
 
     Where the name that sounds best stands in the text there is nothing to be asked, nor where it does not sound so well
@@ -112,7 +116,7 @@ def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate]) -> bool
     if not candidates or heard.says(named := sentence(candidates[0])):
         return False
     total = SOUND * candidates[0].evidence + MOST_ACOUSTIC
-    return WITH_LIKELIHOODS.probability(total, heard, named) >= LEAST_PROBABILITY
+    return WITH_LIKELIHOODS.probability(total, heard, named, documents) >= LEAST_PROBABILITY
 
 
 def sentence(candidate: Candidate) -> str:

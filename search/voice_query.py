@@ -35,10 +35,11 @@ class VoiceResults:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What was heard, and names that sound like a part of it."""
+    """What was heard, and names that sound like a part of it, of a catalogue with so many documents."""
 
     heard: RecognisedText
     candidates: Sequence[Candidate] = ()
+    documents: int = 0
 
     @property
     def texts(self) -> list[str]:
@@ -50,7 +51,8 @@ def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter
     """Names of the catalogue that may have been said; none where that is not worth asking."""
     heard = RecognisedText.of(transcript)
     candidates = find_candidates(readings(transcript), index, PROPOSED, filters)
-    return Proposal(heard, candidates if worth_asking(heard, candidates) else ())
+    documents = index.count()
+    return Proposal(heard, candidates if worth_asking(heard, candidates, documents) else (), documents)
 
 
 def readings(transcript: Transcript) -> list[str]:
@@ -70,7 +72,7 @@ def find(
     `likelihoods` are those of the proposal's `texts`; without them the sound decides alone. A document's score is the
     relevance of its text to a query, as much of it as the query is probable: of several queries the highest.
     """
-    meant = meanings(proposal.heard, proposal.candidates, likelihoods or {})
+    meant = meanings(proposal.heard, proposal.candidates, proposal.documents, likelihoods or {})
     if len(meant) == 1:
         query = normalise(meant[0].text)
         return VoiceResults(query, index.search(query, options))

@@ -57,7 +57,7 @@ def test_a_name_comes_before_or_after_what_the_text_finds_by_how_probable_it_is(
     heard, name = "Hotels in Gaburong.", "Hotels in Gaborone."
     candidate = Candidate(("g",), "Gaborone", 0.9, 5.0, 0.0, (Placement(heard, 10, 18, name, 0.9),))
 
-    answer = find(Proposal(RecognisedText(heard, least_confidence, (7.2, 2.5, 9.4)), [candidate]), index)
+    answer = find(Proposal(RecognisedText(heard, least_confidence, (7.2, 2.5, 9.4)), [candidate], 5000), index)
 
     assert answer.query == query
     assert [(result.title, result.match) for result in answer.found.results] == found
