@@ -27,7 +27,7 @@ from asr.invention import is_doubtful
 from asr.scheduler import Scheduler, Turn
 from asr.scoring import TextScoring
 from asr.stable import begins_with
-from asr.steps import Heard
+from asr.steps import Heard, Row
 from asr.transcript import Likelihood
 
 logger = logging.getLogger(__name__)
@@ -305,23 +305,30 @@ class Engine:
 
     def _read(self, jobs: Sequence[Job]) -> None:
         """Read for all jobs one step further, and answer those that have come to their end."""
-        readings = [job.reading for job in jobs if job.reading]
-        if not readings:
+        read = [(job, job.reading, rows) for job in jobs if job.reading and (rows := self._rows(job, job.reading))]
+        if not read:
             return
         try:
-            rows = [reading.rows() for reading in readings]
-            choices = iter(self.compute.stepper.step([row for own in rows for row in own]))
+            choices = iter(self.compute.stepper.step([row for *_, rows in read for row in rows]))
         except Exception as error:
-            self._fail(jobs, error)
+            self._fail([job for job, *_ in read], error)
             return
-        for job, reading, own in zip(jobs, readings, rows, strict=True):
-            chosen = [next(choices) for _ in own]
+        for job, reading, rows in read:
+            chosen = [next(choices) for _ in rows]
             try:
                 reading.take(chosen)
                 if reading.finished:
                     self._finish(job)
             except Exception as error:
                 self._fail([job], error)
+
+    def _rows(self, job: Job, reading: WindowDecoding | TextScoring) -> Sequence[Row]:
+        """What it has to be read next; none where it fails, as where there is no memory for the sequences of texts."""
+        try:
+            return reading.rows()
+        except Exception as error:
+            self._fail([job], error)
+            return ()
 
     def _finish(self, job: Job) -> None:
         if isinstance(job, HearingJob) and job.hearing.decoding:

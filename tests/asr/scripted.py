@@ -61,9 +61,10 @@ class ScriptedSteps:
         return self.script.get(said, {EOT: 1.0})
 
     def _choice(self, row: Row) -> Choice:
-        assert row.past in self.held
-        assert len(row.past.place) == row.position, "a position was left out or read twice"
-        row.past.place.append(row.token)
+        for past in (row.past, *row.beside):
+            assert past in self.held
+            assert len(past.place) == row.position, "a position was left out or read twice"
+            past.place.append(row.token)
         logits = self._logits(row.past)
         masked = logits if row.mask is None else logits + row.mask
         logprobs = masked.log_softmax(dim=-1)
@@ -106,6 +107,7 @@ def scripted_checkpoint(
         spelling=frozenset(continuations),
         language_token=LANGUAGES.__getitem__,
         prompt=lambda language: [SOT, LANGUAGES[language], PROMPT_END] if multilingual else [SOT, PROMPT_END],
+        encode=lambda text: tuple(map("abcdef".index, text)),
         decode=lambda tokens: "".join("abcdef"[token] for token in tokens),
     )
     dims = SimpleNamespace(n_mels=80, n_text_ctx=2 * MAX_TOKENS, n_vocab=VOCABULARY)

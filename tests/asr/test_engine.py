@@ -23,7 +23,7 @@ from asr.engine import DecodedClip, Engine
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import HOP_LENGTH
 from asr.scheduler import STEPS_BETWEEN_ENCODINGS
-from asr.steps import Choice, Row
+from asr.steps import Choice, Past, Row
 from tests.asr.fixed_shapes import as_on_a_gpu
 from tests.asr.scripted import EOT, Probabilities, ScriptedSteps, scripted_checkpoint
 
@@ -81,6 +81,7 @@ class GatedSteps(ScriptedSteps):
         self.endless: set[int] = set()  # unless they are heard whole
         self.endless_whole: set[int] = set()
         self.broken: set[int] = set()
+        self.room: dict[int, int] = {}  # how many sequences of a clip there is memory for
         self.steps: list[list[int]] = []
         self._is_open = False
         self._entered = threading.Semaphore(0)
@@ -111,6 +112,11 @@ class GatedSteps(ScriptedSteps):
     def hear(self, window: EncodedWindow) -> Any:
         name, whole = window.encoded[0].tolist()
         return name, bool(whole)
+
+    def begin(self, audio: Any) -> Past:
+        if self.holding.count(audio[0]) == self.room.get(audio[0]):
+            raise MemoryError("no room for another")
+        return super().begin(audio)
 
     def step(self, rows: Sequence[Row]) -> list[Choice]:
         names = list(dict.fromkeys(row.past.audio[0] for row in rows))
@@ -355,6 +361,20 @@ def test_a_step_that_fails_fails_those_in_it_and_the_engine_goes_on(engine: Engi
     assert failures[0] is not failures[1]  # who raises one would leave its traceback in the other's
     assert texts(waiting) == ["d"]
     assert texts(submit(engine, 4)) == ["e"]
+
+
+def test_texts_for_which_there_is_no_room_fail_alone(engine: Engine, steps: GatedSteps) -> None:
+    """All clips that were being read failed with them."""
+    steps.lengths[1] = 9
+    steps.room[2] = 2
+    beside = submit(engine, 1)
+    assert steps.this_step() == [1]
+    scored: Any = engine.score((2, False), "en", ["c", "cc", "ccc"])
+    steps.open()
+    with pytest.raises(RecognitionFailed, match="no room"):
+        scored.result(WAIT)
+    assert texts(beside) == ["b" * 9]
+    assert engine.score((2, False), "en", ["c", "cc"]).result(WAIT)
 
 
 def test_a_doubtful_window_is_heard_a_second_time_whole(
