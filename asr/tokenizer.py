@@ -131,13 +131,13 @@ class Tokenizer:
         """How rare each word is: the decimal logarithms of its tokens' places in the vocabulary, added up.
 
         Byte-pair encoding put frequent tokens first, and frequencies fall about as 1 / rank (Zipf, "Human Behavior and
-        the Principle of Least Effort", 1949), so that 1 more stands for ten times as rare. With a capital or a small
-        letter, whichever is less rare, and without punctuation.
+        the Principle of Least Effort", 1949), so that 1 more stands for ten times as rare. As it is written, with a
+        capital or in small letters, whichever is least rare, and without punctuation.
         """
         cores = [PUNCTUATION.sub("", word) for word in words]
-        encoded = self.encode_all([form for core in cores for form in (core.lower(), core.capitalize())])
+        encoded = self.encode_all([form for core in cores for form in (core, core.lower(), core.capitalize())])
         costs = [sum(math.log10(1 + token) for token in ids) for ids in encoded]
-        return tuple(map(min, costs[::2], costs[1::2]))
+        return tuple(map(min, costs[::3], costs[1::3], costs[2::3]))
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the text tokens; special tokens are left out."""

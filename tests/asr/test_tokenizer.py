@@ -33,3 +33,8 @@ def test_rare_words_are_told_from_common_ones(tokenizer: Tokenizer) -> None:
     assert tokenizer.rarities(["things", "To", "do", "in", "the", "(town)"]) == common
     assert tokenizer.rarities([]) == ()
     assert tokenizer.rarities(["—"]) < (3,)
+
+
+def test_a_word_is_as_rare_as_it_is_written(tokenizer: Tokenizer) -> None:
+    """Only a capital in front was known: "McDonald", one token, was told as rarer than "Kalamazoo"."""
+    assert max(tokenizer.rarities(["McDonald", "iPhone", "USA", "TV"])) < 5
