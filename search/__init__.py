@@ -9,6 +9,6 @@ match is worth), `tantivy_index`, its `index_folder`, `tantivy_entry` (what it k
 `postgres_query` and `postgres_found` (the one that servers share), `voice_query` (from what was heard to results),
 `snippets` (where the words stand in them), `configuration` (the catalogues that an owner names in one file), then
 search by sound: `phones` and `sound` (how words sound, with `spoken_words`), `sound_keys` and `named` (what an index
-holds of it), `alignment`, `heard_text` and `candidates` (names that may have been said), `meant` (which of them was);
-`cities` (the sample catalogue).
+holds of it), `alignment`, `heard_text` and `candidates` (names that may have been said), `recognised` (what was heard)
+and `meant` (which of them was); `cities` (the sample catalogue).
 """

@@ -167,7 +167,7 @@ static void attend_to_past(Step *step, Thread thread, int32_t layer) {
         const float *own = step->hidden + (size_t)r * 3 * m->state + h * HEAD;
         const size_t place = at + ((size_t)h * m->context + row->position) * HEAD;
         keep(row->past + place, size, own, m->state);
-        for (int32_t i = 0; i < row->beside_count; i++) keep(row->beside[i] + place, size, own, m->state);
+        for (int32_t b = 0; b < row->beside_count; b++) keep(row->beside[b] + place, size, own, m->state);
     }
     meet(thread); /* rows of one sequence look at each other */
     OWN_SHARE(i, step->n_rows * m->heads, thread) {
