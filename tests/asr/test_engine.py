@@ -377,6 +377,20 @@ def test_texts_for_which_there_is_no_room_fail_alone(engine: Engine, steps: Gate
     assert engine.score((2, False), "en", ["c", "cc"]).result(WAIT)
 
 
+def test_texts_that_are_cancelled_while_they_are_read_give_their_sequences_back(
+    engine: Engine, steps: GatedSteps
+) -> None:
+    scored: Any = engine.score((2, False), "en", ["c", "cc", "ccc"] * 20)
+    assert steps.this_step() == [2]
+    assert len(steps.holding) > 1
+    scored.cancel()
+    after = submit(engine, 1)
+    assert steps.next_step() == [1]
+    assert steps.holding == [1]
+    steps.open()
+    assert texts(after) == ["b"]
+
+
 def test_a_doubtful_window_is_heard_a_second_time_whole(
     engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps
 ) -> None:
