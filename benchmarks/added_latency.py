@@ -71,7 +71,7 @@ def main(
     write: bool = False,
 ) -> None:
     rows = [row for row in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()) if not row.get("noise")]
-    clips = [(manifest.parent / row["audio"]).read_bytes() for row in rows[:: max(1, len(rows) // queries)]]
+    clips = [(manifest.parent / row["audio"]).read_bytes() for row in rows[:: max(1, -(-len(rows) // queries))]]
     settings = Settings(model=model)
     with load_replicas(settings, shares_here(replicas=1, threads=threads)) as engine:
         transcriber = Transcriber(engine)

@@ -30,7 +30,7 @@ from search.catalogue import read_catalogue
 from search.filters import parse_filters
 from search.index import SearchIndex, open_index
 from search.result import SearchOptions
-from search.voice_query import PROPOSED, find, propose
+from search.voice_query import PROPOSED, VoiceResults, find, propose
 
 FILTERED = SearchOptions(filters=parse_filters(["countrycode:US,FR,CN,BR", "population:1000.."], SCHEMA))
 COUNTED = SearchOptions(facets=("countrycode", "kind"))
@@ -79,7 +79,7 @@ def _rows(index: SearchIndex, url: str, file: Path, titles: list[str]) -> Iterat
         "a word that 234,908 documents have": lambda _: index.search("city"),
         "filters alone": lambda _: index.search("", FILTERED),
         "candidates by sound": lambda query: find_candidates([query], index, PROPOSED),
-        "proposal and results": lambda query: _asked(query, index),
+        "proposal and results": lambda query: asked(query, index),
     }
     times: dict[str, list[str]] = {name: [] for name in searches}
     for beside in (_nobody, _a_thread, _a_process):
@@ -95,10 +95,11 @@ def _misheard(query: str, pick: random.Random) -> str:
     return query[:place] + pick.choice("aeioulmnrst") + query[place + 1 :]
 
 
-def _asked(heard: str, index: SearchIndex) -> object:
+def asked(heard: str, index: SearchIndex) -> VoiceResults:
     """All that is done for a spoken query beside the model; so that every query that may be meant is searched."""
     quality = Quality(2.0, 2.0, -20.0, 0.0, Verdict.OK)
-    transcript = Transcript(heard, "en", 0.3, 2.0, (), quality, Timings(), (0.3,), (5.0,))
+    rarities = (5.0,) * len(heard.split())
+    transcript = Transcript(heard, "en", 0.3, 2.0, (), quality, Timings(), (0.3,), rarities)
     proposal = propose(transcript, index)
     return find(proposal, index, likelihoods={text: Likelihood(-10.0, 8) for text in proposal.texts})
 

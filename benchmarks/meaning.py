@@ -39,7 +39,7 @@ from server.success import FIRST
 
 AMONG = (0, 1, 2, 4, 6, 10, 16, 24, 48)
 WEIGHTS = (0, 0.02, 0.05, 0.1, 0.13, 0.17, 0.25, 0.4, 0.7, 1)
-BOOSTS = (0.0, 1.0, 2.0, 3.0, 4.0)
+BOOSTS = (0.0, 1.0, 2.0, NATS, 4.0)
 LOOKED_AT = SearchOptions(FIRST)
 
 
