@@ -62,7 +62,7 @@ def _opened(target: CatalogueOptions, *, replace: bool) -> SearchIndex:
 def _reading(catalogue: CatalogueFile, err: Console) -> Iterator[Iterator[Document]]:
     """The documents, read under a progress bar, which goes on while the rest is written."""
     columns = (
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=24)),  # all fits 80 columns then
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=20)),  # all fits 80 columns then
         BarColumn(),
         TextColumn("{task.fields[documents]:,} documents"),
         TextColumn("{task.fields[rate]:,.0f}/s"),

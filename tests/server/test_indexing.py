@@ -13,6 +13,7 @@ from search.document import Document
 from search.filters import parse_filters
 from search.index import open_index
 from search.result import SearchOptions
+from server import indexing
 from server.cli import app
 from server.indexing import run_indexing
 
@@ -66,12 +67,26 @@ def test_a_file_goes_into_the_catalogue_that_is_named(teas: Path, catalogues: Pa
 
 def test_the_bar_tells_rate_memory_and_time_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
     """The memory was told at the end only, and the time that is left never."""
-    (tmp_path / "many.jsonl").write_text("".join(f'{{"id": {i}, "title": "Tea"}}\n' for i in range(1000)))
+    shown = _shown_at(80, tmp_path / "many.jsonl")
+    assert re.search(r"1,000 documents +[\d,]+/s +[\d,]+ MB +0:00:\d\d", shown)
+
+
+def test_the_bar_has_room_for_millions_whatever_the_file_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a gigabyte on, the time was cut off. A million at 12,000/s take 13 columns more than none."""
+    monkeypatch.setattr(indexing, "_peak_megabytes", lambda: 1234.5)
+    shown = _shown_at(80 - 13, tmp_path / "products-and-places.jsonl")
+    assert re.search(r"Reading products.* 0 documents 0/s 1,234 MB 0:00:00 --:--", shown)
+
+
+def _shown_at(columns: int, file: Path) -> str:
+    """What the import of a thousand documents shows on a terminal."""
+    file.write_text("".join(f'{{"id": {i}, "title": "Tea"}}\n' for i in range(1000)))
     screen = StringIO()
-    terminal = Console(file=screen, force_terminal=True, color_system=None, width=80)
-    target = CatalogueOptions(f"tantivy:{tmp_path / 'index'}")
-    run_indexing(target, tmp_path / "many.jsonl", replace=False, out=terminal, err=terminal)
-    assert re.search(r"1,000 documents +[\d,]+/s +[\d,]+ MB +0:00:\d\d", screen.getvalue())
+    terminal = Console(file=screen, force_terminal=True, color_system=None, width=columns)
+    run_indexing(CatalogueOptions(f"tantivy:{file.parent / 'index'}"), file, replace=False, out=terminal, err=terminal)
+    return screen.getvalue()
 
 
 def test_replacing_leaves_what_the_file_has_and_gives_the_index_its_fields(
