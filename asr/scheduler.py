@@ -1,7 +1,8 @@
 """Whose turn it is: which clips' windows are encoded next, and which are read on. It touches no tensor.
 
 Clips are taken in the order in which they came, one window at a time: a long recording goes to the back of the queue
-after each of its windows. A window holds seats, one for each sequence that it may read, from its encoding to its end.
+after each of its windows. A window holds seats, one for each sequence that it may read, from its encoding to its end;
+texts that are scored hold one together, for the moment that they take.
 Between two encodings those that are being read go on for a few steps, so that newcomers never hold them up for long.
 
 The first in the queue is always the next to be encoded, and decides of what kind those are that are encoded with it:

@@ -27,7 +27,7 @@ class _Node:
     logprob: float = 0.0
     following: "dict[int, _Node]" = field(default_factory=dict)
 
-    def read(self, tokens: Sequence[int], past: Past) -> "_Node":
+    def grow(self, tokens: Sequence[int], past: Past) -> "_Node":
         """The node that these tokens after this one lead to in a sequence, made where there is none."""
         node = self
         node.pasts.append(past)
@@ -51,7 +51,7 @@ class TextScoring:
         self._prompt = rules.tokenizer.prompt(language)
         self._texts = [rules.tokenizer.encode(text) for text in texts]
         self._logprobs = [-math.inf] * len(texts)
-        self._unread = [place for place, tokens in enumerate(self._texts) if len(tokens) < rules.max_tokens]
+        self._unread = [number for number, tokens in enumerate(self._texts) if len(tokens) < rules.max_tokens]
         self._ends: dict[int, _Node] = {}  # of the texts that are being read
         self._pending: list[_Node] = []  # each after the one above it
         self._reading: list[_Node] = []
@@ -76,8 +76,8 @@ class TextScoring:
             if self._is_text(node):
                 _note(node, choice)
         if not self._pending:
-            for place, end in self._ends.items():
-                self._logprobs[place] = end.logprob
+            for number, end in self._ends.items():
+                self._logprobs[number] = end.logprob
             self.close()
 
     def result(self) -> list[Likelihood]:
@@ -92,15 +92,15 @@ class TextScoring:
             self._stepper.release(past)
         self._held = []
 
-    def _begin(self, places: Sequence[int]) -> None:
-        """Read the texts in these places of all next."""
+    def _begin(self, numbers: Sequence[int]) -> None:
+        """Begin with the texts of these numbers."""
         first, *prompt = self._prompt
         root = _Node(first, 0)
         self._ends = {}
-        for place in places:
+        for number in numbers:
             past = self._stepper.begin(self._audio)
             self._held.append(past)
-            self._ends[place] = root.read([*prompt, *self._texts[place], self._rules.tokenizer.eot], past)
+            self._ends[number] = root.grow([*prompt, *self._texts[number], self._rules.tokenizer.eot], past)
         self._pending = list(_to_be_read(root))
 
     def _row(self, node: _Node) -> Row:

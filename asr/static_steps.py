@@ -91,7 +91,7 @@ class StaticSteps(TorchSteps):
         )
 
     def _logits(self, rows: Sequence[Row]) -> Tensor:
-        # What is read for several sequences is read several times: a GPU has room for that, and the shapes stay few.
+        # What is read for several sequences is read several times: a GPU has room for that, and needs no other shapes.
         again = [replace(row, past=past) for row in rows for past in row.beside]
         return self._logits_of_each([*rows, *again])[: len(rows)]
 

@@ -16,6 +16,7 @@ N_TIMESTAMPS = 1501  # from 0 to 30 s, in steps of 20 ms
 SPACE = "Ġ"  # as byte-pair tokens write it
 END_MARKS = ".?!。？！؟।"
 PUNCTUATION = re.compile(r"^\W+|\W+$")  # about a word
+NUMBER = re.compile(r"\W*\d[\d\W]*")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Tokenizer:
                 "Use the tokenizer.json that came with the model."
             )
         bpe = _with_first_merge(bpe)
+        bpe.no_truncation()
         bpe.encode_special_tokens = True  # a name "<|endoftext|>" is text as any other, and ends nothing
         tokenizer = cls(bpe, eot, languages, dims.is_multilingual)
         if (size := tokenizer.timestamp_begin + N_TIMESTAMPS) != dims.n_vocab:
@@ -132,9 +134,10 @@ class Tokenizer:
 
         Byte-pair encoding put frequent tokens first, and frequencies fall about as 1 / rank (Zipf, "Human Behavior and
         the Principle of Least Effort", 1949), so that 1 more stands for ten times as rare. As it is written, with a
-        capital or in small letters, whichever is least rare, and without punctuation.
+        capital or in small letters, whichever is least rare, and without punctuation. A number is ordinary, however
+        many digits it has.
         """
-        cores = [PUNCTUATION.sub("", word) for word in words]
+        cores = ["1" if NUMBER.fullmatch(word) else PUNCTUATION.sub("", word) for word in words]
         encoded = self.encode_all([form for core in cores for form in (core, core.lower(), core.capitalize())])
         costs = [sum(math.log10(1 + token) for token in ids) for ids in encoded]
         return tuple(map(min, costs[::3], costs[1::3], costs[2::3]))

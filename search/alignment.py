@@ -123,6 +123,7 @@ def _advance(
     inserted: NDArray[np.signedinteger],
 ) -> None:
     """One phone further in every name: it stands for the next that was heard, or was left out; then insertions."""
+    # Through flat views: the rows lie one after the other in memory.
     costs = replace.take(phones, axis=0).ravel()[1:]
     costs += rows.ravel()[:-1]
     rows += skip.take(phones, axis=0)

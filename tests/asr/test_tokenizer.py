@@ -31,6 +31,7 @@ def test_rare_words_are_told_from_common_ones(tokenizer: Tokenizer) -> None:
     rare = tokenizer.rarities(["Kalamazoo?", "Reykjavík", "cappuccino"])
     assert max(common) < 4 < 6 < min(rare)
     assert tokenizer.rarities(["things", "To", "do", "in", "the", "(town)"]) == common
+    assert max(tokenizer.rarities(["90210", "$50", "10:30"])) < 4
     assert tokenizer.rarities([]) == ()
     assert tokenizer.rarities(["—"]) < (3,)
 
