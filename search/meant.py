@@ -2,11 +2,12 @@
 
 Whoever speaks asks either for what the text says that was heard, or for one of the names that sound like a part of it.
 For each name three things speak, as logarithms of probabilities that are weighed against each other (a log-linear
-model, its weights by maximum likelihood: Och and Ney, "Discriminative Training and Maximum Entropy Models for
-Statistical Machine Translation", ACL 2002): how alike it sounds, how likely the acoustic model finds the sentence with
-it, and that a document is rather called by its title than by one of many aliases. What was heard only because it was
-expected says less of how it sounds. The acoustic model finds rare names unlikely because it seldom read them, and long
-ones because each token costs; so its word counts for little, with a bonus for each token.
+model: Och and Ney, "Discriminative Training and Maximum Entropy Models for Statistical Machine Translation", ACL 2002;
+benchmarks/RESULTS.md, "What was meant", tells where the weights come from): how alike it sounds, how likely the
+acoustic model finds the sentence with it, and that a document is rather called by its title than by one of many
+aliases. What was heard only because it was expected says less of how it sounds. The acoustic model finds rare names
+unlikely because it seldom read them, and long ones because each token costs; so its word counts for little, with a
+bonus for each token.
 
 Whether any of them was meant is another question: a logistic regression answers it from how much speaks for the best of
 them, how long the text is (a longer one has more that may sound like a name by chance), how unsure the recogniser is of
