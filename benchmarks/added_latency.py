@@ -26,7 +26,7 @@ from search.index import SearchIndex, open_index
 from search.recognised import RecognisedText
 from search.voice_query import Proposal, find, propose
 from server.meaning import to_be_searched
-from server.names import NATS
+from server.names import CatalogueNames
 from server.services import load_replicas
 from server.settings import Settings
 
@@ -83,9 +83,9 @@ def main(
 def _lines(url: str, clips: Sequence[bytes], transcriber: Transcriber, most_names: int) -> Iterable[list[str]]:
     with open_index(url) as index:
         count = index.count()
-        titles = index.titles() if count <= most_names else []
-        names = PhraseTrie.of(transcriber.tokenizer, dict.fromkeys(titles, NATS)) if titles else None
-        times = _measure(Ways(transcriber, index, names), clips, f"{count:,} documents")
+        names = CatalogueNames(index, transcriber.tokenizer, most_names)
+        names.read()
+        times = _measure(Ways(transcriber, index, names.trie), clips, f"{count:,} documents")
     sums = {way: [sum(each) for each in told] for way, told in times.items()}
     added = [meant - text for text, meant in zip(sums["text"], sums["meaning"], strict=True)]
     for way, told in times.items():
