@@ -1,4 +1,4 @@
-"""Measurements that anyone can run again; their results stand in RESULTS.md.
+"""Measurements that anyone can run again; RESULTS.md has their results, EXPERIMENTS.md what was tried besides.
 
 `startup` times a start and weighs the process, `responsiveness` looks at /healthz under load, `malformed` throws
 damaged uploads at a server, `endpointing` looks for the utterances in a manifest's recordings, `streaming` listens to

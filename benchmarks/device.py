@@ -86,7 +86,8 @@ def main(
     columns = ["model", "clips at once", "times real time", "clips/s", "median answer, ms"]
     seconds = statistics.mean(map(len, clips)) / SAMPLE_RATE
     text = f"Clips of {seconds:.1f} s on average, {compute} ({device()}):"
-    publish("device", f"{text}\n\n{table(columns, rows)}", write=write)
+    kind = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    publish("device", f"{text}\n\n{table(columns, rows)}", write=write, kind=kind)
 
 
 def row(checkpoint: Checkpoint, compute: Compute, clips: Sequence[Samples], batch: int, rounds: int) -> list[str]:
