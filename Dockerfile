@@ -28,7 +28,7 @@ ENV PATH=/opt/sayseek/bin:$PATH \
     SAYSEEK_PORT=8000 \
     SAYSEEK_INDEX=tantivy:/data/index \
     SAYSEEK_HUB_CACHE=/data/models \
-    SAYSEEK_COMPILED_CODE=/data/compiled
+    SAYSEEK_CACHE=/data/cache
 USER 10001
 WORKDIR /data
 VOLUME /data

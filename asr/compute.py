@@ -1,23 +1,23 @@
 """With which arithmetic a model runs: chosen by what the machine has, or by name."""
 
 import logging
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from asr.arithmetic import Arithmetic, InTorch, arithmetics, kinds_in_torch
 from asr.checkpoints import Checkpoint
 from asr.decoding import Rules
 from asr.encoding import Encoder
-from asr.native.build import CannotBuild, load_library
-from asr.native.encoder import NativeEncoder
-from asr.native.steps import NativeSteps
-from asr.precision import Precision
+from asr.measuring import Measured, measured
+from asr.native.library import NativeUnavailable
+from asr.precision import AUTO_INSTRUCTIONS, Precision
 from asr.static_steps import StaticSteps, sequence_bytes
 from asr.steps import Stepper
-from asr.threads import Shares, share_out, usable_cores
-from asr.torch_steps import TorchSteps
+from asr.threads import THREADS, Shares, share_out, usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Compute:
     """The parts that an engine runs, on how many CPU threads.
 
     `sequences` is how many are read at once, over all clips; `encode_at_once` how many windows are encoded together:
-    one on a CPU, which gains nothing from more.
+    one on a CPU, which gains nothing from more. `measured` is what the choice was made by, where there was one.
     """
 
     encoder: Encoder
@@ -43,6 +43,7 @@ class Compute:
     device: torch.device
     sequences: int = CPU_SEQUENCES
     encode_at_once: int = 1
+    measured: Measured | None = None
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
@@ -52,7 +53,7 @@ class Compute:
     @classmethod
     def plain(cls, checkpoint: Checkpoint, threads: int | None = None) -> "Compute":
         """The network as it is, in float32 on the CPU."""
-        (compute,) = _in_torch(checkpoint, torch.float32, _alone(threads))
+        (compute,) = _on_cpu(checkpoint, [InTorch(torch.float32)], _alone(threads), None)
         return compute
 
 
@@ -61,34 +62,39 @@ def choose_compute(
     precision: Precision = Precision.AUTO,
     *,
     threads: int | None = None,
+    instructions: str = AUTO_INSTRUCTIONS,
     cache: Path | None = None,
 ) -> Compute:
     """As `choose_computes`, for one engine that has the machine to itself."""
-    (compute,) = choose_computes(checkpoint, precision, _alone(threads), cache)
+    (compute,) = choose_computes(checkpoint, precision, _alone(threads), instructions=instructions, cache=cache)
     return compute
 
 
 def choose_computes(
-    checkpoint: Checkpoint, precision: Precision, shares: Shares, cache: Path | None = None
+    checkpoint: Checkpoint,
+    precision: Precision,
+    shares: Shares,
+    *,
+    instructions: str = AUTO_INSTRUCTIONS,
+    cache: Path | None = None,
 ) -> list[Compute]:
-    """The arithmetic that was asked for, for each replica; `cache` is where compiled code is kept.
+    """The arithmetic that was asked for, for each replica.
 
-    A GPU is used where there is one, but for INT8, which only the CPU has. There the decoder in int8 needs a C
-    compiler: without one AUTO does without it and INT8 raises CannotBuild. Replicas on the CPU read the same weights,
-    and each GPU has its own.
+    A GPU is used where there is one, but for INT8 and for `instructions` that are named, which only the CPU has. On the
+    CPU the encoder and the decoder each get what is measured to be the fastest of what was asked for; `cache` is where
+    measurements are kept. Where the network was not compiled, or not for such a model, AUTO does with PyTorch, and INT8
+    raises NativeUnavailable. Replicas on the CPU read the same weights, and each GPU has its own.
     """
-    if torch.cuda.is_available() and precision is not Precision.INT8:
+    if torch.cuda.is_available() and precision is not Precision.INT8 and instructions == AUTO_INSTRUCTIONS:
         kind = best_of_gpu() if precision is Precision.AUTO else getattr(torch, precision)
         return [_on_gpu(checkpoint, device, kind, sharers, shares.threads) for device, sharers in _dealt(shares)]
-    if precision in (Precision.FLOAT32, Precision.BFLOAT16):
-        return _in_torch(checkpoint, getattr(torch, precision), shares)
     try:
-        return _in_int8(checkpoint, shares, cache)
-    except CannotBuild as error:
-        if precision is Precision.INT8:
+        return _on_cpu(checkpoint, arithmetics(precision, instructions), shares, cache)
+    except NativeUnavailable as error:
+        if precision is not Precision.AUTO or instructions != AUTO_INSTRUCTIONS:
             raise
-        logger.warning("the decoder runs in PyTorch, several times slower: %s", error)
-        return _in_torch(checkpoint, best_of_cpu(), shares)
+        logger.warning("the model runs in PyTorch, several times slower: %s", error)
+        return _on_cpu(checkpoint, [InTorch(kind) for kind in kinds_in_torch()], shares, cache)
 
 
 def shares_here(replicas: int = 0, threads: int = 0) -> Shares:
@@ -100,13 +106,21 @@ def _alone(threads: int | None) -> Shares:
     return shares_here(replicas=1, threads=threads or 0)
 
 
-def _in_torch(checkpoint: Checkpoint, kind: torch.dtype, shares: Shares) -> list[Compute]:
-    model = checkpoint.model if kind is torch.float32 else deepcopy(checkpoint.model).to(kind)
-    encoder, context = Encoder(model.encoder), Rules.of(checkpoint).context
-    return [
-        Compute(encoder, TorchSteps(model.decoder, encoder.silence, context=context), shares.threads, CPU)
-        for _ in range(shares.replicas)
-    ]
+def _on_cpu(
+    checkpoint: Checkpoint, candidates: Sequence[Arithmetic], shares: Shares, cache: Path | None
+) -> list[Compute]:
+    """The fastest of the candidates, measured where there are several. Raises NativeUnavailable."""
+    model, context = checkpoint.model, Rules.of(checkpoint).context
+    times = None
+    by_name = {one.name: one for one in candidates}
+    for_encoder = for_decoder = candidates[0]
+    if len(candidates) > 1:
+        # One clip that is alone has the threads of all replicas.
+        times = measured(checkpoint, candidates, min(THREADS, shares.threads * shares.replicas), cache)
+        for_encoder, for_decoder = (by_name[min(own, key=own.__getitem__)] for own in (times.encoder, times.decoder))
+    encoder = for_encoder.encoder(model.encoder)
+    steppers = for_decoder.steppers(model.decoder, encoder.silence, context, shares.replicas)
+    return [Compute(encoder, stepper, shares.threads, CPU, measured=times) for stepper in steppers]
 
 
 def _dealt(shares: Shares) -> list[tuple[torch.device, int]]:
@@ -130,21 +144,5 @@ def _on_gpu(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, sha
     return Compute(encoder, stepper, threads, device, sequences, GPU_ENCODINGS)
 
 
-def _in_int8(checkpoint: Checkpoint, shares: Shares, cache: Path | None) -> list[Compute]:
-    """In int8, but for convolutions and attention, which are in what the processor is best at. Raises CannotBuild."""
-    model = checkpoint.model
-    library = load_library(cache)
-    encoder = NativeEncoder(model.encoder, library, convolutions=best_of_cpu())
-    context = Rules.of(checkpoint).context
-    stepper = NativeSteps(model.decoder, encoder.silence, library, context=context)
-    steppers = [stepper, *(stepper.with_a_cache_of_its_own() for _ in range(shares.replicas - 1))]
-    return [Compute(encoder, stepper, shares.threads, CPU) for stepper in steppers]
-
-
 def best_of_gpu() -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-
-
-def best_of_cpu() -> torch.dtype:
-    """bfloat16 where the processor multiplies it itself; elsewhere it is slower than float32."""
-    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32

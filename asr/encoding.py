@@ -79,13 +79,19 @@ class Encoder:
     """Encodes windows, several at once, in the arithmetic and on the device of the network that it is given.
 
     Encoded clips are multiples of `frames_at_once` long: the greater it is, the more of them are alike, and the more
-    silence is encoded with each.
+    silence is encoded with each. `silence` is given where it has been encoded before.
     """
 
-    def __init__(self, encoder: AudioEncoder, frames_at_once: int = FRAMES_FOR_ONE) -> None:
+    def __init__(
+        self,
+        encoder: AudioEncoder,
+        frames_at_once: int = FRAMES_FOR_ONE,
+        *,
+        silence: VirtualSilence | None = None,
+    ) -> None:
         self.encoder = encoder
         self.precision = str(encoder.conv1.weight.dtype).removeprefix("torch.")
-        self.silence = VirtualSilence(encoder)
+        self.silence = silence or VirtualSilence(encoder)
         self._frames_at_once = frames_at_once
 
     def frames(self, mel_frames: int) -> int:

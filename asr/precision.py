@@ -10,3 +10,6 @@ class Precision(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     INT8 = "int8"
+
+
+AUTO_INSTRUCTIONS = "auto"  # of the kernels in int8: whichever are fastest here

@@ -131,7 +131,9 @@ def load_replicas(settings: Settings, shares: Shares) -> Replicas:
     """Load the model and start its engines."""
     started = time.monotonic()
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
-    computes = choose_computes(checkpoint, settings.precision, shares, settings.compiled_code)
+    computes = choose_computes(
+        checkpoint, settings.precision, shares, instructions=settings.instructions, cache=settings.cache
+    )
     # Admission and the listeners let no more in than one engine's queue holds: the engines' own bound is never met.
     max_queue = settings.max_queue + settings.max_listeners * MOST_FINALS
     replicas = Replicas(checkpoint, computes, max_queue=max_queue, whole_windows=settings.whole_windows)

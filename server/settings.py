@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.languages import LANGUAGES
-from asr.precision import Precision
+from asr.precision import AUTO_INSTRUCTIONS, Precision
 
 
 class Settings(BaseSettings):
@@ -52,8 +52,14 @@ class Settings(BaseSettings):
     whole_windows: bool = Field(
         False, description="Encode 30 seconds for every clip, however short, as Whisper was trained: much slower."
     )
-    compiled_code: Path | None = Field(
-        None, description="Where compiled code is kept between starts; by default the user's cache folder."
+    instructions: str = Field(
+        AUTO_INSTRUCTIONS,
+        min_length=1,
+        description="Kernels that the CPU computes int8 with: auto (the fastest, which is measured once), or one of "
+        "those that sayseek-server models --measure shows.",
+    )
+    cache: Path | None = Field(
+        None, description="Where measurements of this machine are kept; by default sayseek in the user's cache folder."
     )
 
     index: str = Field(

@@ -47,6 +47,6 @@ def test_what_must_last_is_in_a_volume() -> None:
     assert folders == ["/data"]
     assert "SAYSEEK_INDEX=tantivy:/data/" in DOCKERFILE
     assert "SAYSEEK_HUB_CACHE=/data/" in DOCKERFILE
-    assert "SAYSEEK_COMPILED_CODE=/data/" in DOCKERFILE
+    assert "SAYSEEK_CACHE=/data/" in DOCKERFILE
     grace = int(service["stop_grace_period"].removesuffix("s"))
     assert grace > Settings().shutdown_timeout + 2

@@ -63,7 +63,7 @@ typedef struct {
     float *logits;                     /* (n_chosen, vocabulary) */
     Levels levels;                     /* (n_rows), with room for 4 * state values each */
     int32_t *chosen;                   /* (n_chosen): the rows that choose */
-    int32_t *groups;                   /* (n_groups + 1): where rows begin that listen to the same audio, TILE at most */
+    int32_t *groups;                   /* (n_groups + 1): where rows begin that listen to the same audio, QUERY_ROWS at most */
     Scratch scratch;                   /* of the first thread; those of the others follow */
 } Step;
 
@@ -143,12 +143,12 @@ static Choice choose(float *restrict logits, int32_t n, const Row *row) {
 
 static void embed(Step *step, Thread thread) {
     const Decoder *m = step->decoder;
-    OWN_SHARE(r, step->n_rows, thread) {
+    PARTITION(r, step->n_rows, thread) {
         const float *token = m->token_embedding + (size_t)step->rows[r].token * m->state;
         const float *position = m->positional_embedding + (size_t)step->rows[r].position * m->state;
         for (int32_t i = 0; i < m->state; i++) step->x[(size_t)r * m->state + i] = token[i] + position[i];
     }
-    meet(thread);
+    barrier(thread);
 }
 
 /* Put a head's own key and value after its query, all `state` apart, where a sequence has them, `size` apart. */
@@ -161,7 +161,7 @@ static void keep(float *keys, size_t size, const float *own, int32_t state) {
 static void attend_to_past(Step *step, Thread thread, int32_t layer) {
     const Decoder *m = step->decoder;
     const size_t size = (size_t)m->heads * m->context * HEAD, at = 2 * layer * size;
-    OWN_SHARE(i, step->n_rows * m->heads, thread) {
+    PARTITION(i, step->n_rows * m->heads, thread) {
         const int32_t r = i / m->heads, h = i % m->heads;
         const Row *row = step->rows + r;
         const float *own = step->hidden + (size_t)r * 3 * m->state + h * HEAD;
@@ -169,21 +169,21 @@ static void attend_to_past(Step *step, Thread thread, int32_t layer) {
         keep(row->past + place, size, own, m->state);
         for (int32_t b = 0; b < row->beside_count; b++) keep(row->beside[b] + place, size, own, m->state);
     }
-    meet(thread); /* rows of one sequence look at each other */
-    OWN_SHARE(i, step->n_rows * m->heads, thread) {
+    barrier(thread); /* rows of one sequence look at each other */
+    PARTITION(i, step->n_rows * m->heads, thread) {
         const int32_t r = i / m->heads, h = i % m->heads;
         const float *keys = step->rows[r].past + at + (size_t)h * m->context * HEAD;
         attend_past(step->hidden + (size_t)r * 3 * m->state + h * HEAD, keys, keys + size, step->rows[r].position + 1,
                     step->scores + (size_t)i * m->context, step->attended + (size_t)r * m->state + h * HEAD);
     }
-    meet(thread);
+    barrier(thread);
 }
 
 /* Every head of every row looks at its audio; rows about the same audio look together. */
 static void attend_to_audio(Step *step, Thread thread, int32_t layer) {
     const Decoder *m = step->decoder;
     const size_t silent_size = (size_t)panels_of(m->silent_frames) * PANEL_SIZE;
-    OWN_SHARE(i, step->n_groups * m->heads, thread) {
+    PARTITION(i, step->n_groups * m->heads, thread) {
         const int32_t group = i / m->heads, h = i % m->heads, first = step->groups[group];
         const int32_t rows = step->groups[group + 1] - first;
         const Row *row = step->rows + first;
@@ -193,18 +193,18 @@ static void attend_to_audio(Step *step, Thread thread, int32_t layer) {
             {row->cross_keys + own, row->cross_values + own, 0, row->heard, 0.0f},
             {m->silent_keys + silent, m->silent_values + silent, row->silent_from, m->silent_frames, m->silent_bias},
         };
-        Element queries[TILE * HEAD];
+        Factor queries[QUERY_ROWS * HEAD];
         for (int32_t r = 0; r < rows; r++)
             for (int32_t d = 0; d < HEAD; d++)
-                queries[r * HEAD + d] = element(step->hidden[(size_t)(first + r) * m->state + h * HEAD + d]);
+                queries[r * HEAD + d] = factor(step->hidden[(size_t)(first + r) * m->state + h * HEAD + d]);
         attend(spans, rows, queries, scratch_of(step->scratch, thread),
                step->attended + (size_t)first * m->state + h * HEAD, m->state);
     }
-    meet(thread);
+    barrier(thread);
 }
 
 /* What one thread does of a step (Radford et al. 2022, figure 1, on the right). */
-static void take_part(void *what, Thread thread) {
+static void work_on_step(void *what, Thread thread) {
     Step *step = what;
     const Decoder *m = step->decoder;
     const int32_t n = step->n_rows, state = m->state;
@@ -228,12 +228,12 @@ static void take_part(void *what, Thread thread) {
         quantise_rows(thread, n, step->hidden, 4 * state, step->levels);
         linear(thread, &block->mlp_out, n, step->levels, step->x, ADD);
     }
-    OWN_SHARE(c, step->n_chosen, thread) /* into memory that is free by now */
+    PARTITION(c, step->n_chosen, thread) /* into memory that is free by now */
         memcpy(step->attended + (size_t)c * state, step->x + (size_t)step->chosen[c] * state, state * sizeof(float));
-    meet(thread);
+    barrier(thread);
     normalise_rows(thread, &m->ln, step->n_chosen, step->attended, state, step->levels);
     linear(thread, &m->logits, step->n_chosen, step->levels, step->logits, SET);
-    OWN_SHARE(c, step->n_chosen, thread) {
+    PARTITION(c, step->n_chosen, thread) {
         const Row *row = step->rows + step->chosen[c];
         float *logits = step->logits + (size_t)c * m->vocabulary;
         if (row->logits) memcpy(row->logits, logits, (size_t)m->vocabulary * sizeof(float));
@@ -241,51 +241,55 @@ static void take_part(void *what, Thread thread) {
     }
 }
 
-/* Put rows about the same audio together, and count the panels that are looked at most. */
-static int32_t group_rows(Step *step) {
-    int32_t most = 0;
+/* Put rows about the same audio together. */
+static void group_rows(Step *step) {
     for (int32_t r = 0; r < step->n_rows; r++) {
         const Row *row = step->rows + r, *before = row - 1;
         const int begins = !r || row->cross_keys != before->cross_keys ||
-                           r - step->groups[step->n_groups - 1] == TILE;
+                           r - step->groups[step->n_groups - 1] == QUERY_ROWS;
         if (begins) step->groups[step->n_groups++] = r;
-        if (panels_of(row->heard) > most) most = panels_of(row->heard);
     }
     step->groups[step->n_groups] = step->n_rows;
+}
+
+/* The panels that a row looks at, at most. */
+static int32_t most_panels(const Step *step) {
+    int32_t most = 0;
+    for (int32_t r = 0; r < step->n_rows; r++)
+        if (panels_of(step->rows[r].heard) > most) most = panels_of(step->rows[r].heard);
     return most + panels_of(step->decoder->silent_frames);
 }
 
-/* Room for a step's numbers, in one piece that starts at `step->x`. Gives 0, or -1 when there is no memory. */
-static int allocate(Step *step, int32_t threads) {
+static size_t lay_out_step(Step *step, int32_t panels, int32_t threads, char *memory) {
     const Decoder *m = step->decoder;
     const size_t n = step->n_rows, state = m->state;
-    const size_t floats = n * (6 * state + (size_t)m->heads * m->context + m->vocabulary);
-    step->x = malloc(floats * sizeof(float) + n * (sizeof(Quantised) + 2 * sizeof(int32_t) + 4 * state) + sizeof(int32_t));
-    if (!step->x) return -1;
-    step->attended = step->x + n * state;
-    step->hidden = step->attended + n * state;
-    step->scores = step->hidden + n * 4 * state;
-    step->logits = step->scores + n * m->heads * m->context;
-    step->levels.scales = (Quantised *)(step->logits + n * m->vocabulary);
-    step->chosen = (int32_t *)(step->levels.scales + n);
-    step->groups = step->chosen + n;
-    step->levels.values = (uint8_t *)(step->groups + n + 1);
-    return make_scratch(&step->scratch, group_rows(step), threads);
+    Arena arena = {memory, 0};
+    step->x = take(&arena, n * state, sizeof(float));
+    step->attended = take(&arena, n * state, sizeof(float));
+    step->hidden = take(&arena, n * 4 * state, sizeof(float));
+    step->scores = take(&arena, n * m->heads * m->context, sizeof(float));
+    step->logits = take(&arena, n * m->vocabulary, sizeof(float));
+    step->levels = take_levels(&arena, n, 4 * state);
+    step->chosen = take(&arena, n, sizeof(int32_t));
+    step->groups = take(&arena, n + 1, sizeof(int32_t));
+    step->scratch = take_scratch(&arena, panels, threads);
+    return arena.used;
 }
 
 /* Read the rows into their sequences and choose what follows each; choices (n_rows) is left alone where a row has
  * no mask. Gives 0, or -1 when there is no memory. */
-int decoder_step(const Decoder *decoder, int32_t n_rows, const Row *rows, Choice *choices, int32_t threads) {
+int EXPORT(decoder_step)(const Decoder *decoder, int32_t n_rows, const Row *rows, Choice *choices, int32_t threads) {
     Step step = {.decoder = decoder, .rows = rows, .choices = choices, .n_rows = n_rows};
-    const int failed = allocate(&step, threads);
-    if (!failed) {
-        for (int32_t r = 0; r < n_rows; r++)
-            if (rows[r].mask || rows[r].logits) step.chosen[step.n_chosen++] = r;
-        together(take_part, &step, threads);
-        free(step.scratch.scores);
-    }
-    free(step.x);
-    return failed;
+    const int32_t panels = most_panels(&step);
+    char *memory = malloc(lay_out_step(&step, panels, threads, NULL));
+    if (!memory) return -1;
+    lay_out_step(&step, panels, threads, memory);
+    group_rows(&step);
+    for (int32_t r = 0; r < n_rows; r++)
+        if (rows[r].mask || rows[r].logits) step.chosen[step.n_chosen++] = r;
+    parallel_for(work_on_step, &step, threads);
+    free(memory);
+    return 0;
 }
 
 /* Encoded audio (frames, state), and where its keys and values for all layers go: (layers, heads, panels), zeros. */
@@ -306,26 +310,38 @@ static void hear(void *what, Thread thread) {
     quantise_rows(thread, audio->frames, audio->encoded, state, audio->levels);
     for (int32_t layer = 0; layer < m->layers; layer++) {
         linear(thread, &m->blocks[layer].cross_key_value, audio->frames, audio->levels, audio->projected, SET);
-        OWN_SHARE(i, m->heads * audio->frames, thread) {
+        PARTITION(i, m->heads * audio->frames, thread) {
             const int32_t h = i / audio->frames, t = i % audio->frames;
             const float *key = audio->projected + (size_t)t * 2 * state + h * HEAD;
             const size_t head = ((size_t)layer * m->heads + h) * size;
-            keep_frame(audio->keys + head, audio->values + head, t, key, key + state);
+            store_frame(audio->keys + head, audio->values + head, t, key, key + state);
         }
-        meet(thread);
+        barrier(thread);
     }
 }
 
+static size_t lay_out_audio(Audio *audio, char *memory) {
+    Arena arena = {memory, 0};
+    audio->projected = take(&arena, (size_t)audio->frames * 2 * audio->decoder->state, sizeof(float));
+    audio->levels = take_levels(&arena, audio->frames, audio->decoder->state);
+    return arena.used;
+}
+
 /* Project encoded audio (frames, state) to what the decoder looks at. Gives 0, or -1 when there is no memory. */
-int decoder_hear(const Decoder *decoder, int32_t frames, const float *encoded, Element *keys, Element *values,
-                 int32_t threads) {
+int EXPORT(decoder_hear)(const Decoder *decoder, int32_t frames, const float *encoded, Element *keys, Element *values,
+                         int32_t threads) {
     Audio audio = {.decoder = decoder, .frames = frames, .encoded = encoded, .keys = keys, .values = values};
-    const size_t n = frames, state = decoder->state;
-    audio.projected = malloc(n * (2 * state * sizeof(float) + sizeof(Quantised) + state));
-    if (!audio.projected) return -1;
-    audio.levels.scales = (Quantised *)(audio.projected + n * 2 * state);
-    audio.levels.values = (uint8_t *)(audio.levels.scales + n);
-    together(hear, &audio, threads);
-    free(audio.projected);
+    char *memory = malloc(lay_out_audio(&audio, NULL));
+    if (!memory) return -1;
+    lay_out_audio(&audio, memory);
+    parallel_for(hear, &audio, threads);
+    free(memory);
     return 0;
+}
+
+/* Bytes of the structures that Python mirrors: Decoder, Row, Choice. */
+void EXPORT(decoder_sizes)(int32_t sizes[3]) {
+    sizes[0] = sizeof(Decoder);
+    sizes[1] = sizeof(Row);
+    sizes[2] = sizeof(Choice);
 }

@@ -26,7 +26,7 @@ typedef struct {
     float *hidden;             /* (rows, 4 * state) */
     float *attended;           /* (rows, state) */
     Levels levels;             /* (rows), with room for 4 * state values each */
-    Element *queries;          /* (heads, rows, HEAD) */
+    Factor *queries;           /* (heads, rows, HEAD) */
     Element *keys, *values;    /* (heads, panels) */
     Scratch scratch;           /* of the first thread; those of the others follow */
 } Clip;
@@ -35,13 +35,13 @@ typedef struct {
 static void arrange(const Clip *clip, Thread thread) {
     const Encoder *m = clip->encoder;
     const size_t size = (size_t)panels_of(clip->rows) * PANEL_SIZE;
-    OWN_SHARE(i, m->heads * clip->rows, thread) {
+    PARTITION(i, m->heads * clip->rows, thread) {
         const int32_t h = i / clip->rows, r = i % clip->rows;
         const float *query = clip->hidden + (size_t)r * 3 * m->state + h * HEAD;
-        for (int32_t d = 0; d < HEAD; d++) clip->queries[(size_t)i * HEAD + d] = element(query[d]);
-        keep_frame(clip->keys + h * size, clip->values + h * size, r, query + m->state, query + 2 * m->state);
+        for (int32_t d = 0; d < HEAD; d++) clip->queries[(size_t)i * HEAD + d] = factor(query[d]);
+        store_frame(clip->keys + h * size, clip->values + h * size, r, query + m->state, query + 2 * m->state);
     }
-    meet(thread);
+    barrier(thread);
 }
 
 /* Every head of every frame looks at all frames, and at the silence after them. */
@@ -49,23 +49,23 @@ static void attend_to_all(const Clip *clip, Thread thread, int32_t layer) {
     const Encoder *m = clip->encoder;
     const size_t size = (size_t)panels_of(clip->rows) * PANEL_SIZE;
     const size_t silent_size = (size_t)panels_of(m->silent_frames) * PANEL_SIZE;
-    const int32_t tiles = (clip->rows + TILE - 1) / TILE;
-    OWN_SHARE(i, m->heads * tiles, thread) {
-        const int32_t h = i / tiles, top = i % tiles * TILE;
+    const int32_t tiles = (clip->rows + QUERY_ROWS - 1) / QUERY_ROWS;
+    PARTITION(i, m->heads * tiles, thread) {
+        const int32_t h = i / tiles, top = i % tiles * QUERY_ROWS;
         const size_t silent = ((size_t)layer * m->heads + h) * silent_size;
         const Span spans[2] = {
             {clip->keys + h * size, clip->values + h * size, 0, clip->rows, 0.0f},
             {m->silent_keys + silent, m->silent_values + silent, clip->silent_from, m->silent_frames, m->silent_bias},
         };
-        attend(spans, clip->rows - top < TILE ? clip->rows - top : TILE,
+        attend(spans, clip->rows - top < QUERY_ROWS ? clip->rows - top : QUERY_ROWS,
                clip->queries + ((size_t)h * clip->rows + top) * HEAD, scratch_of(clip->scratch, thread),
                clip->attended + (size_t)top * m->state + h * HEAD, m->state);
     }
-    meet(thread);
+    barrier(thread);
 }
 
 /* What one thread does of a clip (Radford et al. 2022, figure 1, on the left). */
-static void take_part(void *what, Thread thread) {
+static void work_on_clip(void *what, Thread thread) {
     const Clip *clip = what;
     const Encoder *m = clip->encoder;
     const int32_t rows = clip->rows, state = m->state;
@@ -83,31 +83,41 @@ static void take_part(void *what, Thread thread) {
         quantise_rows(thread, rows, clip->hidden, 4 * state, clip->levels);
         linear(thread, &block->mlp_out, rows, clip->levels, clip->x, ADD);
     }
-    OWN_SHARE(r, rows, thread) {
+    PARTITION(r, rows, thread) {
         float *row = clip->x + (size_t)r * state;
         normalise(&m->ln_post, row, state, row);
     }
 }
 
+static size_t lay_out_clip(Clip *clip, int32_t threads, char *memory) {
+    const Encoder *m = clip->encoder;
+    const size_t n = clip->rows, state = m->state, kept = m->heads * (size_t)panels_of(clip->rows) * PANEL_SIZE;
+    Arena arena = {memory, 0};
+    clip->keys = take(&arena, kept, sizeof(Element));
+    clip->values = take(&arena, kept, sizeof(Element));
+    clip->hidden = take(&arena, n * 4 * state, sizeof(float));
+    clip->attended = take(&arena, n * state, sizeof(float));
+    clip->queries = take(&arena, n * state, sizeof(Factor));
+    clip->levels = take_levels(&arena, n, 4 * state);
+    clip->scratch = take_scratch(&arena, panels_of(clip->rows) + panels_of(m->silent_frames), threads);
+    return arena.used;
+}
+
 /* Encode embedded frames x (rows, state) in place, which are followed by the silent frames from `silent_from` on.
  * Gives 0, or -1 when there is no memory. */
-int encoder_run(const Encoder *encoder, int32_t rows, float *x, int32_t silent_from, int32_t threads) {
-    const size_t n = rows, state = encoder->state, kept = encoder->heads * (size_t)panels_of(rows) * PANEL_SIZE;
+int EXPORT(encoder_run)(const Encoder *encoder, int32_t rows, float *x, int32_t silent_from, int32_t threads) {
     Clip clip = {.encoder = encoder, .rows = rows, .silent_from = silent_from, .x = x};
-    clip.hidden = malloc(n * (5 * state * sizeof(float) + sizeof(Quantised) + 4 * state + state * sizeof(Element)));
-    clip.keys = calloc(2 * kept, sizeof(Element)); /* no frames where the last panel is not full */
-    const int failed = !clip.hidden || !clip.keys ||
-                       make_scratch(&clip.scratch, panels_of(rows) + panels_of(encoder->silent_frames), threads);
-    if (!failed) {
-        clip.attended = clip.hidden + n * 4 * state;
-        clip.levels.scales = (Quantised *)(clip.attended + n * state);
-        clip.queries = (Element *)(clip.levels.scales + n);
-        clip.levels.values = (uint8_t *)(clip.queries + n * state);
-        clip.values = clip.keys + kept;
-        together(take_part, &clip, threads);
-        free(clip.scratch.scores);
-    }
-    free(clip.hidden);
-    free(clip.keys);
-    return failed ? -1 : 0;
+    char *memory = malloc(lay_out_clip(&clip, threads, NULL));
+    if (!memory) return -1;
+    lay_out_clip(&clip, threads, memory);
+    memset(clip.keys, 0, (char *)clip.hidden - (char *)clip.keys); /* no frames where the last panel is not full */
+    parallel_for(work_on_clip, &clip, threads);
+    free(memory);
+    return 0;
+}
+
+/* Bytes of the structures that Python mirrors: Encoder, EncoderBlock. */
+void EXPORT(encoder_sizes)(int32_t sizes[2]) {
+    sizes[0] = sizeof(Encoder);
+    sizes[1] = sizeof(EncoderBlock);
 }

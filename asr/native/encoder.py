@@ -1,6 +1,5 @@
 """The audio encoder in int8 on the CPU: `encoder.c` for all but the convolutions, which are PyTorch's."""
 
-import ctypes
 from copy import deepcopy
 from ctypes import POINTER, Structure, byref, c_float, c_int32, c_void_p
 from typing import cast
@@ -8,10 +7,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from asr.encoding import SILENT_BIAS, Encoder
+from asr.encoding import SILENT_BIAS, Encoder, VirtualSilence
 from asr.model import AudioEncoder, EncoderBlock
-from asr.native.build import CannotBuild
-from asr.native.weights import HEAD, LayerNorm, Linear, Packer
+from asr.native.library import Kernels
+from asr.native.weights import HEAD, LayerNorm, Linear, Packer, check_mirrors, check_width
 
 
 class _Block(Structure):
@@ -42,15 +41,22 @@ class _Encoder(Structure):
 class NativeEncoder(Encoder):
     """`asr.encoding.Encoder` in int8, its convolutions in `convolutions`, with as many threads as PyTorch takes.
 
-    The silence is encoded by the plain network. Raises CannotBuild for a model that the library is not made for.
+    The silence is encoded by the plain network. Raises NativeUnavailable for a model that the kernels are not made for.
     """
 
-    def __init__(self, encoder: AudioEncoder, library: ctypes.CDLL, convolutions: torch.dtype) -> None:
-        super().__init__(encoder)
-        self.precision = "int8"
+    def __init__(
+        self,
+        encoder: AudioEncoder,
+        kernels: Kernels,
+        convolutions: torch.dtype,
+        silence: VirtualSilence | None = None,
+    ) -> None:
+        super().__init__(encoder, silence=silence)
+        check_mirrors(kernels.sizes("encoder_sizes", 2), _Encoder, _Block)
+        self.precision = f"int8 ({kernels.path})"
         self.encoder = _only_convolutions(encoder).to(convolutions)
-        self._library = library
-        self._packer = Packer(library)
+        self._kernels = kernels
+        self._packer = Packer(kernels)
         self._packed = self._pack(encoder)
 
     def _through_blocks(self, x: Tensor) -> Tensor:
@@ -58,15 +64,14 @@ class NativeEncoder(Encoder):
         frames, silent_from = c_int32(x.shape[1]), c_int32(self.silence.after(x.shape[1]))
         threads = c_int32(torch.get_num_threads())
         for clip in x:
-            if self._library.encoder_run(byref(self._packed), frames, c_void_p(clip.data_ptr()), silent_from, threads):
+            if self._kernels.encoder_run(byref(self._packed), frames, c_void_p(clip.data_ptr()), silent_from, threads):
                 raise MemoryError("there is no memory for the encoder")
         return x
 
     def _pack(self, encoder: AudioEncoder) -> _Encoder:
         blocks = [block for block in encoder.blocks if isinstance(block, EncoderBlock)]
         state, heads = encoder.conv1.out_channels, blocks[0].attn.n_head
-        if state != heads * HEAD:
-            raise CannotBuild(f"the model's heads are {state // heads} wide, not {HEAD}")
+        check_width(state, heads)
         self._blocks = (_Block * len(blocks))(*map(self._packed_block, blocks))
         silent_keys, silent_values = (
             torch.cat(kept).flatten(0, 1) for kept in (self.silence.keys, self.silence.values)

@@ -1,4 +1,4 @@
-"""The decoder's step in int8, by the library that `build` compiles from `decoder.c`. The structures mirror its own."""
+"""The decoder's step in int8, by kernels compiled from `decoder.c`, whose structures those here mirror."""
 
 import copy
 import ctypes
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from asr.encoding import SILENT_BIAS, EncodedWindow, VirtualSilence
 from asr.model import DecoderBlock, TextDecoder
-from asr.native.build import CannotBuild
-from asr.native.weights import HEAD, LayerNorm, Linear, Packer, panels
+from asr.native.library import Kernels
+from asr.native.weights import HEAD, LayerNorm, Linear, Packer, check_mirrors, check_width, panels
 from asr.steps import FAVOURITES, Choice, Heard, Past, Row
 
 
@@ -86,20 +86,20 @@ class _Choice(Structure):
 class NativeSteps:
     """`asr.steps.Stepper` on the CPU, with as many threads as PyTorch takes where it is called.
 
-    `context` is the most tokens that a sequence may have.
+    `context` is the most tokens that a sequence may have. Raises NativeUnavailable for a model that the kernels are not
+    made for.
     """
 
-    precision = "int8"
-
-    def __init__(self, decoder: TextDecoder, silence: VirtualSilence, library: ctypes.CDLL, *, context: int) -> None:
+    def __init__(self, decoder: TextDecoder, silence: VirtualSilence, kernels: Kernels, *, context: int) -> None:
         dims = decoder.dims
-        if dims.n_text_state != dims.n_text_head * HEAD:
-            raise CannotBuild(f"the model's heads are {dims.n_text_state // dims.n_text_head} wide, not {HEAD}")
-        self._library = library
+        check_width(dims.n_text_state, dims.n_text_head)
+        check_mirrors(kernels.sizes("decoder_sizes", 3), _Decoder, _Row, _Choice)
+        self.precision = f"int8 ({kernels.path})"
+        self._kernels = kernels
         self._context = context
         self._dims = dims
         self._silence = silence
-        self._packer = Packer(library)
+        self._packer = Packer(kernels)
         self._decoder = self._packed(decoder)
         self._hear_silence()
         self._free: list[Tensor] = []
@@ -114,10 +114,10 @@ class NativeSteps:
         """Its keys and values are panels for all layers and heads."""
         encoded = window.encoded.float().contiguous()
         room = self._dims.n_text_layer * self._dims.n_text_head
-        keys, values = (panels(self._library, room, len(encoded)) for _ in range(2))
+        keys, values = (panels(self._kernels, room, len(encoded)) for _ in range(2))
         addresses = [c_void_p(tensor.data_ptr()) for tensor in (encoded, keys, values)]
         threads = c_int32(torch.get_num_threads())
-        if self._library.decoder_hear(byref(self._decoder), c_int32(len(encoded)), *addresses, threads):
+        if self._kernels.decoder_hear(byref(self._decoder), c_int32(len(encoded)), *addresses, threads):
             raise MemoryError("there is no memory to hear with")
         return Heard(keys, values, torch.zeros(len(encoded)))
 
@@ -142,7 +142,7 @@ class NativeSteps:
         packed = (_Row * len(rows))(*map(self._packed_row, rows, logits, beside))
         choices = (_Choice * len(rows))()
         threads = c_int32(torch.get_num_threads())
-        if self._library.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, threads):
+        if self._kernels.decoder_step(byref(self._decoder), c_int32(len(rows)), packed, choices, threads):
             raise MemoryError("there is no memory for a step of the decoder")
         return [
             Choice(

@@ -1,19 +1,20 @@
-"""Weights and kept frames as the library reads them. The structures mirror those in `linear.h`."""
+"""Weights and kept frames as the kernels read them. The structures mirror those in `linear.h`."""
 
-import ctypes
-from ctypes import Structure, c_int32, c_void_p
+from ctypes import Structure, c_int32, c_void_p, sizeof
 
 import torch
 from torch import Tensor, nn
+
+from asr.native.library import Kernels, NativeUnavailable
 
 INT8_MAX = 127
 PANEL = 64  # outputs whose weights lie together, frames whose keys and values do
 HEAD = 64  # the width of a head that the library is compiled for
 
 
-def panels(library: ctypes.CDLL, heads: int, frames: int) -> Tensor:
+def panels(kernels: Kernels, heads: int, frames: int) -> Tensor:
     """Room for the keys, or the values, of so many frames of so many heads: zeros."""
-    return torch.zeros(heads * -(-frames // PANEL) * PANEL * HEAD * library.element_size(), dtype=torch.uint8)
+    return torch.zeros(heads * -(-frames // PANEL) * PANEL * HEAD * kernels.element_size(), dtype=torch.uint8)
 
 
 class Linear(Structure):
@@ -32,10 +33,10 @@ class LayerNorm(Structure):
 
 
 class Packer:
-    """Packs weights for a library, and keeps in memory what the structures point to."""
+    """Packs weights for a path's kernels, and keeps in memory what the structures point to."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+    def __init__(self, kernels: Kernels) -> None:
+        self._kernels = kernels
         self._kept: list[object] = []
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Linear:
@@ -44,7 +45,7 @@ class Packer:
         scale = weight.float().abs().amax(dim=1).clamp(min=1e-12) / INT8_MAX
         quantised = (weight / scale[:, None]).round().to(torch.int8).contiguous()
         packed = torch.zeros(-(-outputs // PANEL) * PANEL * inputs, dtype=torch.int8)
-        self._library.pack_weight(
+        self._kernels.pack_weight(
             c_void_p(quantised.data_ptr()), c_int32(outputs), c_int32(inputs), c_void_p(packed.data_ptr())
         )
         return Linear(
@@ -60,9 +61,9 @@ class Packer:
         """Keys and values (heads, frames, HEAD), laid out in panels."""
         heads, frames, _ = keys.shape
         own = [tensor.float().contiguous() for tensor in (keys, values)]
-        packed = [panels(self._library, heads, frames) for _ in own]
+        packed = [panels(self._kernels, heads, frames) for _ in own]
         addresses = [c_void_p(tensor.data_ptr()) for tensor in (*own, *packed)]
-        self._library.pack_frames(*addresses[:2], c_int32(heads), c_int32(frames), *addresses[2:])
+        self._kernels.pack_frames(*addresses[:2], c_int32(heads), c_int32(frames), *addresses[2:])
         return self.address(packed[0]), self.address(packed[1])
 
     def layer_norm(self, ln: nn.LayerNorm) -> LayerNorm:
@@ -73,3 +74,15 @@ class Packer:
         tensor = tensor.detach().contiguous()
         self._kept.append(tensor)
         return tensor.data_ptr()
+
+
+def check_mirrors(sizes: tuple[int, ...], *structures: type[Structure]) -> None:
+    """Raises NativeUnavailable where a structure is not as large as the library's own, which would be read wrongly."""
+    if sizes != tuple(map(sizeof, structures)):
+        raise NativeUnavailable("the compiled network is of another version; run: python -m asr.native.build")
+
+
+def check_width(state: int, heads: int) -> None:
+    """Raises NativeUnavailable for a model that the kernels are not made for."""
+    if state != heads * HEAD:
+        raise NativeUnavailable(f"the model's heads are {state // heads} wide, not {HEAD}")

@@ -1,14 +1,11 @@
-"""What recognition's tests share: the recordings as samples, and the native library compiled once."""
+"""What recognition's tests share: the recordings as samples, and the compiled kernels."""
 
-import ctypes
-import platform
 from pathlib import Path
 
 import pytest
 
 from asr.audio import Samples, decode_audio
-from asr.native import build
-from asr.native.build import CannotBuild, load_library
+from asr.native.library import Kernels, NativeUnavailable, load_kernels
 
 
 @pytest.fixture(scope="session")
@@ -18,18 +15,23 @@ def clips(sample_files: list[Path]) -> list[Samples]:
 
 
 @pytest.fixture(scope="session")
-def native_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def kernels() -> dict[str, Kernels]:
+    """The compiled library's own, of every path that this processor runs."""
     try:
-        return load_library(tmp_path_factory.mktemp("compiled"))
-    except CannotBuild as error:
-        pytest.skip(f"no native library here: {error}")
+        return load_kernels()
+    except NativeUnavailable as error:
+        pytest.skip(f"no kernels here: {error}")
 
 
 @pytest.fixture(scope="session")
-def plainer_library(native_library: ctypes.CDLL, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The library as it is compiled for a processor that multiplies neither bytes nor bfloat16."""
-    if platform.machine() != "x86_64":
-        pytest.skip("only this kind of processor can be told to do without")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "FLAGS", (*build.FLAGS, "-mno-avx512vnni", "-mno-avx512bf16"))
-        return load_library(tmp_path_factory.mktemp("plainer"))
+def best_kernels(kernels: dict[str, Kernels]) -> Kernels:
+    """Those with the newest instructions."""
+    return list(kernels.values())[-1]
+
+
+def kernels_of(path: str, request: pytest.FixtureRequest) -> Kernels:
+    """A path's; the test is skipped where the processor does not run it."""
+    own: dict[str, Kernels] = request.getfixturevalue("kernels")
+    if path not in own:
+        pytest.skip(f"this processor does not run {path}")
+    return own[path]

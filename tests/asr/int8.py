@@ -1,5 +1,6 @@
 """The native decoder's arithmetic spelt out in PyTorch: slow, and plainly right."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -34,30 +35,48 @@ class Int8Linear(nn.Module):
         return nn.functional.linear(in_uint8(x), self.weight, self.bias)
 
 
-class BFloat16Attention(MultiHeadAttention):
-    """Queries, keys, values and weights rounded to bfloat16, but sums and products not."""
+Rounding = Callable[[Tensor], Tensor]
+
+
+def in_float32(x: Tensor) -> Tensor:
+    return x
+
+
+def in_float16(x: Tensor) -> Tensor:
+    return x.half().float()
+
+
+def in_bfloat16(x: Tensor) -> Tensor:
+    return x.bfloat16().float()
+
+
+class RoundedAttention(MultiHeadAttention):
+    """`kept` rounds keys and values, `asked` queries and weights; sums and products are not rounded."""
+
+    kept: Rounding
+    asked: Rounding
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         keys, values = super().keys_values(x)
-        return keys.bfloat16().float(), values.bfloat16().float()
+        return self.kept(keys), self.kept(values)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
         assert mask is None
-        query = (self._split(self.query(x)) * keys.shape[-1] ** -0.5).bfloat16().float()
-        scores = query @ keys.transpose(2, 3)
+        scores = self.asked(self._split(self.query(x)) * keys.shape[-1] ** -0.5) @ keys.transpose(2, 3)
         weights = (scores - scores.amax(-1, keepdim=True)).exp()
-        attended = weights.bfloat16().float() @ values / weights.sum(-1, keepdim=True)
+        attended = self.asked(weights) @ values / weights.sum(-1, keepdim=True)
         return self.out(attended.transpose(1, 2).flatten(start_dim=2))
 
 
 class Int8Decoder:
-    """`TextDecoder` with the roundings of the native one, on a processor that multiplies bfloat16."""
+    """`TextDecoder` with the roundings of a native one; `attention` has those of `RoundedAttention`."""
 
-    def __init__(self, decoder: TextDecoder) -> None:
+    def __init__(self, decoder: TextDecoder, attention: tuple[Rounding, Rounding]) -> None:
         self.decoder = deepcopy(decoder)
         self.logits = Int8Linear(decoder.token_embedding.weight, None)
         for block in self.decoder.blocks:
-            block.cross_attn.__class__ = BFloat16Attention
+            block.cross_attn.__class__ = RoundedAttention
+            block.cross_attn.kept, block.cross_attn.asked = attention
             linears = [name for name, module in block.named_modules() if isinstance(module, nn.Linear)]
             for name in linears:
                 linear = block.get_submodule(name)

@@ -1,6 +1,6 @@
 """The encoder in int8 says what the plain one says, for clips of every length and on every kind of processor."""
 
-import ctypes
+import platform
 
 import numpy as np
 import pytest
@@ -11,17 +11,16 @@ from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.encoding import Encoder
 from asr.features import log_mel_spectrogram
+from asr.native.build import paths_of
 from asr.native.encoder import NativeEncoder
+from tests.asr.conftest import kernels_of
 
 LARGEST_ERROR = 0.1  # of the encoded audio, relative; 0.03 to 0.06 were measured
 
 
-@pytest.fixture(scope="module", params=["native_library", "plainer_library"])
+@pytest.fixture(scope="module", params=[path.name for path in paths_of(platform.machine())])
 def native(request: pytest.FixtureRequest, tiny_en: Checkpoint) -> Encoder:
-    """As processors with and without instructions for bytes and bfloat16 run it."""
-    library: ctypes.CDLL = request.getfixturevalue(request.param)
-    convolutions = torch.bfloat16 if request.param == "native_library" else torch.float32
-    return NativeEncoder(tiny_en.model.encoder, library, convolutions=convolutions)
+    return NativeEncoder(tiny_en.model.encoder, kernels_of(request.param, request), convolutions=torch.float32)
 
 
 @pytest.fixture(scope="module")

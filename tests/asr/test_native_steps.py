@@ -1,6 +1,6 @@
 """The native decoder computes what it says: int8 weights by output, uint8 activations by row, and nothing else lost."""
 
-import ctypes
+import platform
 from copy import deepcopy
 from dataclasses import replace
 
@@ -10,13 +10,21 @@ import torch
 from asr.checkpoints import Checkpoint
 from asr.encoding import EncodedWindow, Encoder
 from asr.model import ModelDimensions, TextDecoder, Whisper
-from asr.native.build import CannotBuild
+from asr.native.build import PATHS, paths_of
+from asr.native.library import Kernels, NativeUnavailable
 from asr.native.steps import NativeSteps
 from asr.steps import Row
-from tests.asr.int8 import Int8Decoder, relative_error
+from tests.asr.conftest import kernels_of
+from tests.asr.int8 import Int8Decoder, Rounding, in_bfloat16, in_float16, in_float32, relative_error
 from tests.asr.reference import random_reference
 
 CONTEXT = 228
+# By a path's products: what keys and values are kept as, and queries and attention's weights.
+ATTENTION: dict[str, tuple[Rounding, Rounding]] = {
+    "generic": (in_float32, in_float32),
+    **dict.fromkeys(("avx2", "avx512", "neon"), (in_float16, in_float32)),
+    "bf16": (in_bfloat16, in_bfloat16),
+}
 
 
 def with_one_layer(decoder: TextDecoder) -> TextDecoder:
@@ -27,15 +35,15 @@ def with_one_layer(decoder: TextDecoder) -> TextDecoder:
     return shallow
 
 
+@pytest.mark.parametrize("path", [path.name for path in paths_of(platform.machine())])
 @pytest.mark.parametrize("name", ["tiny_en", "base"])
-def test_one_layer_equals_its_arithmetic_spelt_out(
-    name: str, native_library: ctypes.CDLL, request: pytest.FixtureRequest
-) -> None:
+def test_one_layer_equals_its_arithmetic_spelt_out(name: str, path: str, request: pytest.FixtureRequest) -> None:
     checkpoint: Checkpoint = request.getfixturevalue(name)
+    kernels = kernels_of(path, request)
     silence = Encoder(checkpoint.model.encoder).silence
     decoder = with_one_layer(checkpoint.model.decoder)
-    stepper = NativeSteps(decoder, silence, native_library, context=CONTEXT)
-    spelt_out = Int8Decoder(decoder)
+    stepper = NativeSteps(decoder, silence, kernels, context=CONTEXT)
+    spelt_out = Int8Decoder(decoder, ATTENTION[PATHS[path].products])
     tokens = [*checkpoint.tokenizer.prompt("en"), 1396, 1182, 295, 257, 640, 407]
     window = EncodedWindow(silence.encoded.repeat_interleave(4, dim=0))
     past = stepper.begin(stepper.hear(window))
@@ -46,8 +54,8 @@ def test_one_layer_equals_its_arithmetic_spelt_out(
     assert error.max() < 0.02  # where a level lies on the edge between two
 
 
-def test_heads_of_another_width_cannot_be_built(native_library: ctypes.CDLL) -> None:
+def test_heads_of_another_width_are_refused(best_kernels: Kernels) -> None:
     dims = ModelDimensions(80, 1500, 64, 2, 1, 51_865, 448, 64, 2, 1)
     model = Whisper.from_tensors(dims, random_reference(dims).state_dict())
-    with pytest.raises(CannotBuild, match="32 wide"):
-        NativeSteps(model.decoder, Encoder(model.encoder).silence, native_library, context=CONTEXT)
+    with pytest.raises(NativeUnavailable, match="32 wide"):
+        NativeSteps(model.decoder, Encoder(model.encoder).silence, best_kernels, context=CONTEXT)

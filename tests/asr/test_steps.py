@@ -1,6 +1,6 @@
 """One suite for every stepper: what a row is told never depends on how, when and beside whom it is read."""
 
-import ctypes
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -14,10 +14,13 @@ from asr.checkpoints import Checkpoint
 from asr.decoding import Rules
 from asr.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from asr.features import log_mel_spectrogram
+from asr.native.build import GENERIC, paths_of
+from asr.native.library import Kernels
 from asr.native.steps import NativeSteps
 from asr.static_steps import StaticSteps
 from asr.steps import FAVOURITES, FORBIDDEN, Choice, Favoured, Past, Row, Stepper
 from asr.torch_steps import TorchSteps
+from tests.asr.conftest import kernels_of
 from tests.asr.int8 import relative_error
 
 TOLERANCE = 1e-3  # of logits, between two ways to compute the same in float32
@@ -51,9 +54,9 @@ class Bench:
     def static_steps(self) -> StaticSteps:
         return StaticSteps(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context, places=8)
 
-    def native_steps(self, library: ctypes.CDLL) -> NativeSteps:
+    def native_steps(self, kernels: Kernels) -> NativeSteps:
         decoder, context = self.checkpoint.model.decoder, self.rules.context
-        return NativeSteps(decoder, self.encoder.silence, library, context=context)
+        return NativeSteps(decoder, self.encoder.silence, kernels, context=context)
 
     def expected(self, tokens: list[int], window: EncodedWindow) -> Tensor:
         """Logits (n, n_vocab) of the plain network, for which the silence after the clip is spelt out."""
@@ -108,12 +111,22 @@ def bench(request: pytest.FixtureRequest, clips: list[Samples]) -> Bench:
     return Bench(checkpoint, encoder, windows, encoder.encode_whole(mels[:1])[0])
 
 
-@pytest.fixture(scope="module", params=["torch", "static", "native"])
+# All paths but the generic loop, which takes minutes; `test_native_paths` holds that one to the others.
+NATIVE = [path.name for path in paths_of(platform.machine()) if path is not GENERIC]
+
+
+@pytest.fixture(scope="module", params=["torch", "static", "native", *NATIVE])
 def stepper(request: pytest.FixtureRequest, bench: Bench) -> Stepper:
+    """`native` is the best path here, which is tried with both sizes of model; all others are with the smaller."""
     if request.param == "native":
-        return bench.native_steps(request.getfixturevalue("native_library"))
+        return bench.native_steps(request.getfixturevalue("best_kernels"))
     if bench.checkpoint.name == "base":
-        pytest.skip("PyTorch computes alike in every size of model, and the larger one takes minutes")
+        pytest.skip("what computes alike in every size of model is tried with the smaller one")
+    if request.param in NATIVE:
+        kernels = kernels_of(request.param, request)
+        if kernels is request.getfixturevalue("best_kernels"):
+            pytest.skip("this is the best path, which is tried as `native`")
+        return bench.native_steps(kernels)
     return bench.torch_steps() if request.param == "torch" else bench.static_steps()
 
 
@@ -396,11 +409,11 @@ def test_a_text_may_be_as_long_as_the_context(bench: Bench, stepper: Stepper) ->
     assert_near(stepper, last, bench.expected(tokens, window)[200:])
 
 
-def test_threads_change_nothing(bench: Bench, native_library: ctypes.CDLL) -> None:
+def test_threads_change_nothing(bench: Bench, best_kernels: Kernels) -> None:
     texts = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        stepper = bench.native_steps(native_library)
+        stepper = bench.native_steps(best_kernels)
         together = [begun(bench, stepper, window) for window in bench.windows[:3]]
         grown(stepper, together, TEXT)
         texts.append(together)

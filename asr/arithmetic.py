@@ -1,0 +1,101 @@
+"""What the CPU can compute the network with: PyTorch in float32 or bfloat16, or one of the compiled kernels in int8.
+
+Each makes an encoder and a decoder's stepper of a model's parts; the two parts need not be computed alike.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+
+from asr.encoding import Encoder, VirtualSilence
+from asr.model import AudioEncoder, TextDecoder
+from asr.native.encoder import NativeEncoder
+from asr.native.library import Kernels, NativeUnavailable, load_kernels
+from asr.native.steps import NativeSteps
+from asr.precision import AUTO_INSTRUCTIONS, Precision
+from asr.steps import Stepper
+from asr.torch_steps import TorchSteps
+
+Part = TypeVar("Part", bound=torch.nn.Module)
+
+
+class Arithmetic(Protocol):
+    """One way to compute the network on the CPU; `name` is for people, and what a measurement is kept by."""
+
+    @property
+    def name(self) -> str: ...
+
+    def encoder(self, encoder: AudioEncoder, silence: VirtualSilence | None = None) -> Encoder:
+        """`silence` is the encoder's own, where it has been encoded before."""
+
+    def steppers(self, decoder: TextDecoder, silence: VirtualSilence, context: int, count: int = 1) -> list[Stepper]:
+        """So many steppers that read the same weights, each with a cache of its own."""
+
+
+@dataclass(frozen=True)
+class InTorch:
+    """PyTorch's own operations."""
+
+    kind: torch.dtype
+
+    @property
+    def name(self) -> str:
+        return str(self.kind).removeprefix("torch.")
+
+    def encoder(self, encoder: AudioEncoder, silence: VirtualSilence | None = None) -> Encoder:
+        return Encoder(self._converted(encoder), silence=silence)
+
+    def steppers(self, decoder: TextDecoder, silence: VirtualSilence, context: int, count: int = 1) -> list[Stepper]:
+        converted = self._converted(decoder)
+        return [TorchSteps(converted, silence, context=context) for _ in range(count)]
+
+    def _converted(self, part: Part) -> Part:
+        return part if next(part.parameters()).dtype is self.kind else deepcopy(part).to(self.kind)
+
+
+@dataclass(frozen=True)
+class InInt8:
+    """Compiled kernels, weights in int8; the convolutions are PyTorch's, in what the processor is best at."""
+
+    kernels: Kernels
+
+    @property
+    def name(self) -> str:
+        return f"int8 ({self.kernels.path})"
+
+    def encoder(self, encoder: AudioEncoder, silence: VirtualSilence | None = None) -> Encoder:
+        return NativeEncoder(encoder, self.kernels, convolutions=best_in_torch(), silence=silence)
+
+    def steppers(self, decoder: TextDecoder, silence: VirtualSilence, context: int, count: int = 1) -> list[Stepper]:
+        stepper = NativeSteps(decoder, silence, self.kernels, context=context)
+        return [stepper, *(stepper.with_a_cache_of_its_own() for _ in range(count - 1))]
+
+
+def arithmetics(precision: Precision, instructions: str = AUTO_INSTRUCTIONS) -> list[Arithmetic]:
+    """What `precision` allows here, of the kernels those for `instructions` alone where they are named.
+
+    Raises NativeUnavailable where nothing is left.
+    """
+    if precision in (Precision.FLOAT32, Precision.BFLOAT16):
+        return [InTorch(getattr(torch, precision))]
+    kernels = load_kernels()
+    if instructions == AUTO_INSTRUCTIONS:
+        in_int8 = [InInt8(own) for own in reversed(kernels.values())]
+        return [*in_int8, *map(InTorch, kinds_in_torch() if precision is Precision.AUTO else ())]
+    if instructions not in kernels:
+        raise NativeUnavailable(
+            f'there are no kernels for the instructions "{instructions}" here; there are: {", ".join(kernels)}'
+        )
+    return [InInt8(kernels[instructions])]
+
+
+def kinds_in_torch() -> list[torch.dtype]:
+    """What may be the fastest in PyTorch."""
+    return list(dict.fromkeys((best_in_torch(), torch.float32)))
+
+
+def best_in_torch() -> torch.dtype:
+    """bfloat16 where the processor multiplies it itself; elsewhere it is slower than float32."""
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
