@@ -102,6 +102,11 @@ def shares_here(replicas: int = 0, threads: int = 0) -> Shares:
     return share_out(usable_cores(), torch.cuda.device_count(), replicas=replicas, threads=threads)
 
 
+def threads_of_one(shares: Shares) -> int:
+    """How many a clip has that is alone: those of all replicas."""
+    return min(THREADS, shares.threads * shares.replicas)
+
+
 def _alone(threads: int | None) -> Shares:
     return shares_here(replicas=1, threads=threads or 0)
 
@@ -115,9 +120,8 @@ def _on_cpu(
     by_name = {one.name: one for one in candidates}
     for_encoder = for_decoder = candidates[0]
     if len(candidates) > 1:
-        # One clip that is alone has the threads of all replicas.
-        times = measured(checkpoint, candidates, min(THREADS, shares.threads * shares.replicas), cache)
-        for_encoder, for_decoder = (by_name[min(own, key=own.__getitem__)] for own in (times.encoder, times.decoder))
+        times = measured(checkpoint, candidates, threads_of_one(shares), cache)
+        for_encoder, for_decoder = map(by_name.__getitem__, times.best())
     encoder = for_encoder.encoder(model.encoder)
     steppers = for_decoder.steppers(model.decoder, encoder.silence, context, shares.replicas)
     return [Compute(encoder, stepper, shares.threads, CPU, measured=times) for stepper in steppers]

@@ -24,6 +24,7 @@ from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import frame_count, log_mel_spectrogram
 from asr.invention import is_doubtful
+from asr.measuring import Measured
 from asr.scheduler import Scheduler, Turn
 from asr.scoring import TextScoring
 from asr.stable import begins_with
@@ -159,6 +160,11 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def measured(self) -> Measured | None:
+        """By what the arithmetic was chosen; None where there was no choice."""
+        return self.compute.measured
 
     @property
     def queue_depth(self) -> int:

@@ -38,8 +38,10 @@ FORMAT = 1  # of what is kept: what an older version kept under another number i
 CLIP_SECONDS = 3.7  # of sound, as in the median spoken query
 ROWS = (1, 8)  # of a step: a transcript alone, and one with alternatives and what is expected beside it
 POSITION = 8  # at which steps are timed, after the tokens before it have been read
-ROUNDS = 7  # of all candidates in turn, so that what else the machine does hits all alike
-HOPELESS = 2.0  # times the fastest: a candidate that takes so much longer in a round is not tried again
+SECONDS = 2.0  # that the times of each part may take at most, but for a last round
+LEAST_TRIES = 4
+AGREEMENT = 1.03  # times the least: the next to it is as fast
+HOPELESS = 2.0  # times the fastest: what takes so much longer is not tried again
 
 Part = TypeVar("Part", AudioEncoder, TextDecoder)
 
@@ -53,6 +55,10 @@ class Measured:
     encoder: Mapping[str, float]
     decoder: Mapping[str, float]
 
+    def best(self) -> tuple[str, str]:
+        """The fastest for the encoder, and for the decoder."""
+        return min(self.encoder, key=self.encoder.__getitem__), min(self.decoder, key=self.decoder.__getitem__)
+
 
 def measured(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: int, folder: Path | None) -> Measured:
     """What the folder has of an earlier time, or what is measured now and kept there for the next."""
@@ -60,15 +66,20 @@ def measured(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: 
     if found := _read(file):
         return found
     started = time.monotonic()
-    now = measure(checkpoint, candidates, threads)
+    now, calm = measure(checkpoint, candidates, threads)
     logger.info("measured in %.1f s what is the fastest here: %s", time.monotonic() - started, now)
-    _keep(file, now)
+    if calm:
+        _keep(file, now)
+    else:
+        logger.warning(
+            "the machine is busy with something else: what is the fastest is measured again at the next start"
+        )
     return now
 
 
 @torch.inference_mode()
-def measure(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: int) -> Measured:
-    """Time a layer of the encoder and one of the decoder in each candidate's arithmetic."""
+def measure(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: int) -> tuple[Measured, bool]:
+    """Time a layer of the encoder and one of the decoder in each candidate's arithmetic; was the machine calm?"""
     model, context = checkpoint.model, Rules.of(checkpoint).context
     encoder, decoder = _with_one_layer(model.encoder), _with_one_layer(model.decoder)
     silence = VirtualSilence(encoder)
@@ -80,25 +91,41 @@ def measure(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: i
         encoders = {one.name: one.encoder(encoder, silence) for one in candidates}
         window = next(iter(encoders.values())).encode([mel])[0]
         steppers = {one.name: one.steppers(decoder, silence, context)[0] for one in candidates}
-        return Measured(
-            fastest({name: partial(own.encode, [mel]) for name, own in encoders.items()}),
-            fastest({name: _steps(own, window, checkpoint) for name, own in steppers.items()}),
-        )
+        for_encoder, calm = time_all({name: partial(own.encode, [mel]) for name, own in encoders.items()})
+        for_decoder, calm_still = time_all({name: _steps(own, window, checkpoint) for name, own in steppers.items()})
+        return Measured(for_encoder, for_decoder), calm and calm_still
     finally:
         torch.set_num_threads(before)
 
 
-def fastest(works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """The least milliseconds that each took; a hopeless one is tried twice, the first time to warm up."""
-    least = dict.fromkeys(works, float("inf"))
-    for tries in range(ROUNDS):
-        best = min(least.values())
-        for name, work in works.items():
-            if tries < 2 or least[name] <= HOPELESS * best:
-                started = time.perf_counter()
-                work()
-                least[name] = min(least[name], 1000 * (time.perf_counter() - started))
-    return {name: round(milliseconds, 3) for name, milliseconds in least.items()}
+def time_all(works: Mapping[str, Callable[[], object]]) -> tuple[dict[str, float], bool]:
+    """The least milliseconds that each took, all in turn; and whether every one was as fast twice.
+
+    A hopeless one is tried twice, the first time to warm up. All others are tried until two tries agree, or until
+    SECONDS are over: on a machine that something else keeps busy they may never agree.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    give_up = time.monotonic() + SECONDS
+    while time.monotonic() < give_up:
+        best = min((min(own) for own in times.values() if own), default=float("inf"))
+        open_still = [name for name, own in times.items() if not _is_confirmed(own, best)]
+        if not open_still:
+            break
+        for name in open_still:
+            started = time.perf_counter()
+            works[name]()
+            times[name].append(1000 * (time.perf_counter() - started))
+    best = min(min(own) for own in times.values())
+    calm = all(_is_confirmed(own, best) for own in times.values())
+    return {name: round(min(own), 3) for name, own in times.items()}, calm
+
+
+def _is_confirmed(times: Sequence[float], best: float) -> bool:
+    """Was it as fast twice, after a first time, or is it hopeless?"""
+    if len(times) < LEAST_TRIES:
+        return len(times) == 2 and min(times) > HOPELESS * best
+    least, second, *_ = sorted(times)
+    return second <= AGREEMENT * least
 
 
 def _steps(stepper: Stepper, window: EncodedWindow, checkpoint: Checkpoint) -> Callable[[], object]:

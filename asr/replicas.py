@@ -14,6 +14,7 @@ from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip, Engine
+from asr.measuring import Measured
 from asr.threads import THREADS
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,11 @@ class Replicas:
         """With which arithmetic the replicas run, where, and how many alike there are."""
         kinds = Counter(map(str, self.computes))
         return "; ".join(kind if count == 1 else f"{count} replicas, each {kind}" for kind, count in kinds.items())
+
+    @property
+    def measured(self) -> Measured | None:
+        """By what the arithmetic was chosen, for all replicas alike; None where there was no choice."""
+        return self.computes[0].measured
 
     @property
     def count(self) -> int:

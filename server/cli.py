@@ -194,8 +194,26 @@ def migrate(
 
 
 @app.command()
-def models() -> None:
-    """List the models that can be served, and where others come from."""
+def models(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time what could compute the model here, and say what is chosen.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Model to measure. [SAYSEEK_MODEL]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of each replica. [SAYSEEK_THREADS]")] = None,
+) -> None:
+    """List the models that can be served, and where others come from; or measure what computes one the fastest."""
+    if measure:
+        from server.measuring import print_measurement
+
+        try:
+            print_measurement(load_settings(model=model, threads=threads), out)
+        except AsrError as error:
+            raise fail(str(error)) from None
+    else:
+        _list_models()
+
+
+def _list_models() -> None:
     from rich.table import Table
 
     from asr.checkpoints import PACKAGED

@@ -9,11 +9,29 @@ import soundfile
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint, load_checkpoint
+from asr.native.library import NativeUnavailable, load_kernels
+from asr.precision import AUTO_INSTRUCTIONS
 from search import cities
 from search.index import open_index
 from tests.postgres_server import PostgresServer, programs, running
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+
+
+def newest_instructions() -> str:
+    """Of the kernels that run here; `auto` where there are none."""
+    try:
+        return list(load_kernels())[-1]
+    except NativeUnavailable:
+        return AUTO_INSTRUCTIONS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_arithmetic() -> Iterator[None]:
+    """Every server takes the newest kernels: two that measured might choose differently, and write other words."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAYSEEK_INSTRUCTIONS", newest_instructions())
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,17 @@ from server.schemas import errors
 router = APIRouter(prefix="/v1/models", tags=["operations"])
 
 
+class Measured(BaseModel):
+    encoder: dict[str, float] = Field(
+        description="A layer for 3.7 seconds of sound, with the convolutions.",
+        examples=[{"int8 (avx2)": 9.1, "float32": 22.4}],
+    )
+    decoder: dict[str, float] = Field(
+        description="A layer's steps with one row and with eight, with the logits.",
+        examples=[{"int8 (avx2)": 5.2, "float32": 48.9}],
+    )
+
+
 class Model(BaseModel):
     id: str = Field(description="The model's name.", examples=["base"])
     object: Literal["model"] = Field(default="model", examples=["model"])
@@ -19,6 +30,9 @@ class Model(BaseModel):
     compute: str = Field(
         description="The arithmetic it runs in, and where.",
         examples=["2 replicas, each encoder int8, decoder int8, 2 threads"],
+    )
+    measured: Measured | None = Field(
+        description="Milliseconds by arithmetic, by which the fastest was chosen; null where there was no choice."
     )
     replicas: int = Field(description="Engines that share the work.", examples=[2])
     threads: int = Field(description="CPU threads of each of them.", examples=[2])
@@ -33,6 +47,13 @@ class Models(BaseModel):
 async def list_models(services: AppServices) -> Models:
     """The model that is served."""
     transcriber, shares = services.transcriber, services.shares
-    compute = str(transcriber.engine.compute)
-    model = Model(id=transcriber.name, compute=compute, replicas=shares.replicas, threads=shares.threads)
+    engine = transcriber.engine
+    times = engine.measured
+    model = Model(
+        id=transcriber.name,
+        compute=str(engine.compute),
+        measured=Measured(encoder=dict(times.encoder), decoder=dict(times.decoder)) if times else None,
+        replicas=shares.replicas,
+        threads=shares.threads,
+    )
     return Models(data=[model])

@@ -14,24 +14,24 @@ def clips(sample_files: list[Path]) -> list[Samples]:
     return [decode_audio(file.read_bytes()).samples for file in sample_files]
 
 
-@pytest.fixture(scope="session")
-def kernels() -> dict[str, Kernels]:
-    """The compiled library's own, of every path that this processor runs."""
+def _kernels_here() -> dict[str, Kernels]:
     try:
         return load_kernels()
-    except NativeUnavailable as error:
-        pytest.skip(f"no kernels here: {error}")
+    except NativeUnavailable:
+        return {}
+
+
+KERNELS = _kernels_here()  # of every path that this processor runs, the newest instructions last
+
+
+@pytest.fixture(scope="session")
+def kernels() -> dict[str, Kernels]:
+    if not KERNELS:
+        pytest.skip("the network was not compiled here")
+    return KERNELS
 
 
 @pytest.fixture(scope="session")
 def best_kernels(kernels: dict[str, Kernels]) -> Kernels:
     """Those with the newest instructions."""
     return list(kernels.values())[-1]
-
-
-def kernels_of(path: str, request: pytest.FixtureRequest) -> Kernels:
-    """A path's; the test is skipped where the processor does not run it."""
-    own: dict[str, Kernels] = request.getfixturevalue("kernels")
-    if path not in own:
-        pytest.skip(f"this processor does not run {path}")
-    return own[path]

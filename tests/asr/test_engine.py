@@ -16,7 +16,7 @@ from torch import Tensor
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import CPU_SEQUENCES, Compute, choose_compute
+from asr.compute import CPU_SEQUENCES, Compute
 from asr.decoding import DecodingOptions, Reading
 from asr.encoding import EncodedWindow
 from asr.engine import DecodedClip, Engine
@@ -24,6 +24,7 @@ from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import HOP_LENGTH
 from asr.scheduler import STEPS_BETWEEN_ENCODINGS
 from asr.steps import Choice, Past, Row
+from tests.asr.as_served import as_served
 from tests.asr.fixed_shapes import as_on_a_gpu
 from tests.asr.scripted import EOT, Probabilities, ScriptedSteps, scripted_checkpoint
 
@@ -479,12 +480,7 @@ def test_closing_gives_up_at_its_deadline(engine: Engine, steps: GatedSteps) -> 
 
 @pytest.mark.parametrize(
     ("name", "arithmetic"),
-    [
-        ("tiny_en", Compute.plain),
-        ("tiny_en", choose_compute),
-        ("tiny_en", as_on_a_gpu),
-        ("base", choose_compute),  # as it is served
-    ],
+    [("tiny_en", Compute.plain), ("tiny_en", as_served), ("tiny_en", as_on_a_gpu), ("base", as_served)],
 )
 def test_clips_together_are_heard_as_each_alone(
     name: str, arithmetic: Any, clips: list[Samples], request: pytest.FixtureRequest

@@ -8,19 +8,20 @@ import pytest
 
 from asr.audio import SAMPLE_RATE, Audio, Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import Compute, choose_compute
+from asr.compute import Compute
 from asr.decoding import DecodedWindow, DecodingOptions
 from asr.engine import DecodedClip, Engine
 from asr.stable import begins_with
 from asr.tokenizer import Tokenizer
 from asr.transcriber import Transcriber
+from tests.asr.as_served import as_served
 from tests.asr.fixed_shapes import as_on_a_gpu
 
 WAIT = 60.0  # seconds after which a test has failed
 ROUNDING = 1e-3  # of log-probabilities
 FEWER_RIVALS = 0.05  # by which a reading is likelier where some are forbidden
 ENGLISH = DecodingOptions("en", alternatives=2)
-ARITHMETICS = {"torch": Compute.plain, "native": choose_compute, "static": as_on_a_gpu}
+ARITHMETICS = {"torch": Compute.plain, "native": as_served, "static": as_on_a_gpu}
 CONTRADICTION = "Coffee, please"  # no recording begins so
 
 

@@ -1,7 +1,5 @@
 """The encoder in int8 says what the plain one says, for clips of every length and on every kind of processor."""
 
-import platform
-
 import numpy as np
 import pytest
 import torch
@@ -11,16 +9,15 @@ from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.encoding import Encoder
 from asr.features import log_mel_spectrogram
-from asr.native.build import paths_of
 from asr.native.encoder import NativeEncoder
-from tests.asr.conftest import kernels_of
+from tests.asr.conftest import KERNELS
 
 LARGEST_ERROR = 0.1  # of the encoded audio, relative; 0.03 to 0.06 were measured
 
 
-@pytest.fixture(scope="module", params=[path.name for path in paths_of(platform.machine())])
+@pytest.fixture(scope="module", params=KERNELS)
 def native(request: pytest.FixtureRequest, tiny_en: Checkpoint) -> Encoder:
-    return NativeEncoder(tiny_en.model.encoder, kernels_of(request.param, request), convolutions=torch.float32)
+    return NativeEncoder(tiny_en.model.encoder, KERNELS[request.param], convolutions=torch.float32)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The native decoder computes what it says: int8 weights by output, uint8 activations by row, and nothing else lost."""
 
-import platform
 from copy import deepcopy
 from dataclasses import replace
 
@@ -10,11 +9,11 @@ import torch
 from asr.checkpoints import Checkpoint
 from asr.encoding import EncodedWindow, Encoder
 from asr.model import ModelDimensions, TextDecoder, Whisper
-from asr.native.build import PATHS, paths_of
+from asr.native.build import PATHS
 from asr.native.library import Kernels, NativeUnavailable
 from asr.native.steps import NativeSteps
 from asr.steps import Row
-from tests.asr.conftest import kernels_of
+from tests.asr.conftest import KERNELS
 from tests.asr.int8 import Int8Decoder, Rounding, in_bfloat16, in_float16, in_float32, relative_error
 from tests.asr.reference import random_reference
 
@@ -35,14 +34,13 @@ def with_one_layer(decoder: TextDecoder) -> TextDecoder:
     return shallow
 
 
-@pytest.mark.parametrize("path", [path.name for path in paths_of(platform.machine())])
+@pytest.mark.parametrize("path", KERNELS)
 @pytest.mark.parametrize("name", ["tiny_en", "base"])
 def test_one_layer_equals_its_arithmetic_spelt_out(name: str, path: str, request: pytest.FixtureRequest) -> None:
     checkpoint: Checkpoint = request.getfixturevalue(name)
-    kernels = kernels_of(path, request)
     silence = Encoder(checkpoint.model.encoder).silence
     decoder = with_one_layer(checkpoint.model.decoder)
-    stepper = NativeSteps(decoder, silence, kernels, context=CONTEXT)
+    stepper = NativeSteps(decoder, silence, KERNELS[path], context=CONTEXT)
     spelt_out = Int8Decoder(decoder, ATTENTION[PATHS[path].products])
     tokens = [*checkpoint.tokenizer.prompt("en"), 1396, 1182, 295, 257, 640, 407]
     window = EncodedWindow(silence.encoded.repeat_interleave(4, dim=0))

@@ -9,19 +9,20 @@ import torch
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import Compute, choose_compute
+from asr.compute import Compute
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip, Engine
 from asr.errors import EngineClosed
 from asr.features import log_mel_spectrogram, padded_to_window
 from asr.scoring import ROWS_AT_ONCE, TEXTS_AT_ONCE
 from asr.transcript import Likelihood
+from tests.asr.as_served import as_served
 from tests.asr.fixed_shapes import as_on_a_gpu
 
 WAIT = 60.0  # seconds after which a test has failed
 ROUNDING = 1e-3  # of log-probabilities
 ENGLISH = DecodingOptions("en", keeps_audio=True)
-ARITHMETICS = {"torch": Compute.plain, "native": choose_compute, "static": as_on_a_gpu}
+ARITHMETICS = {"torch": Compute.plain, "native": as_served, "static": as_on_a_gpu}
 TEXTS = (
     "Show me hotels in Reykjavik.",
     "Show me hotels in Rome.",

@@ -1,6 +1,5 @@
 """One suite for every stepper: what a row is told never depends on how, when and beside whom it is read."""
 
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -14,13 +13,13 @@ from asr.checkpoints import Checkpoint
 from asr.decoding import Rules
 from asr.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from asr.features import log_mel_spectrogram
-from asr.native.build import GENERIC, paths_of
+from asr.native.build import GENERIC
 from asr.native.library import Kernels
 from asr.native.steps import NativeSteps
 from asr.static_steps import StaticSteps
 from asr.steps import FAVOURITES, FORBIDDEN, Choice, Favoured, Past, Row, Stepper
 from asr.torch_steps import TorchSteps
-from tests.asr.conftest import kernels_of
+from tests.asr.conftest import KERNELS
 from tests.asr.int8 import relative_error
 
 TOLERANCE = 1e-3  # of logits, between two ways to compute the same in float32
@@ -111,22 +110,19 @@ def bench(request: pytest.FixtureRequest, clips: list[Samples]) -> Bench:
     return Bench(checkpoint, encoder, windows, encoder.encode_whole(mels[:1])[0])
 
 
-# All paths but the generic loop, which takes minutes; `test_native_paths` holds that one to the others.
-NATIVE = [path.name for path in paths_of(platform.machine()) if path is not GENERIC]
+# The generic loop takes minutes; `test_native_paths` holds that one to the others.
+LOWER = [path for path in list(KERNELS)[:-1] if path != GENERIC.name]
 
 
-@pytest.fixture(scope="module", params=["torch", "static", "native", *NATIVE])
+@pytest.fixture(scope="module", params=["torch", "static", "native", *LOWER])
 def stepper(request: pytest.FixtureRequest, bench: Bench) -> Stepper:
-    """`native` is the best path here, which is tried with both sizes of model; all others are with the smaller."""
+    """`native` has the newest kernels, which are tried with both sizes of model; all others are with the smaller."""
     if request.param == "native":
         return bench.native_steps(request.getfixturevalue("best_kernels"))
     if bench.checkpoint.name == "base":
         pytest.skip("what computes alike in every size of model is tried with the smaller one")
-    if request.param in NATIVE:
-        kernels = kernels_of(request.param, request)
-        if kernels is request.getfixturevalue("best_kernels"):
-            pytest.skip("this is the best path, which is tried as `native`")
-        return bench.native_steps(kernels)
+    if request.param in LOWER:
+        return bench.native_steps(KERNELS[request.param])
     return bench.torch_steps() if request.param == "torch" else bench.static_steps()
 
 

@@ -227,6 +227,7 @@ def test_two_replicas_answer_as_one_and_say_so(client: TestClient, start: Start,
     assert [answer.json()["transcript"] for answer in answers] == alone
     assert (model["replicas"], model["threads"]) == (2, 1)
     assert model["compute"].startswith("2 replicas, each encoder")
+    assert model["measured"] is None, "there was a choice, though the instructions were named"
     for line in ("sayseek_replicas 2.0", "sayseek_replicas_resting 0.0", "sayseek_threads 1.0"):
         assert line in metrics
 

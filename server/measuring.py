@@ -1,0 +1,35 @@
+"""`sayseek-server models --measure`: what could compute a model here, how long it takes, and what is chosen."""
+
+from rich.console import Console
+from rich.table import Table
+
+from asr.arithmetic import arithmetics
+from asr.checkpoints import load_checkpoint
+from asr.compute import shares_here, threads_of_one
+from asr.measuring import CLIP_SECONDS, ROWS, measure
+from server.settings import Settings
+
+
+def print_measurement(settings: Settings, out: Console) -> None:
+    """Measure anew, on the CPU, and print a table. Raises AsrError."""
+    checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
+    threads = threads_of_one(shares_here(settings.replicas, settings.threads))
+    times, calm = measure(checkpoint, arithmetics(settings.precision, settings.instructions), threads)
+    steps = " and ".join(map(str, ROWS))
+    table = Table("arithmetic", "encoder, ms", "decoder, ms", box=None, header_style="bold")
+    for name, chosen in ((name, times.best()) for name in times.encoder):
+        table.add_row(
+            name,
+            *(
+                f"{own[name]:.2f}" + (" (chosen)" if best == name else "")
+                for own, best in zip((times.encoder, times.decoder), chosen, strict=True)
+            ),
+        )
+    out.print(table)
+    out.print(
+        f"{checkpoint.name}, {threads} threads: one layer of the encoder for {CLIP_SECONDS:g} s of sound, with the "
+        f"convolutions; one layer of the decoder, steps of {steps} rows, with the logits.",
+        highlight=False,
+    )
+    if not calm:
+        out.print("The machine was busy with something else: measure again when it is not.", highlight=False)
