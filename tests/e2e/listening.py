@@ -15,6 +15,8 @@ import soxr
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from server.live.conversation import PAUSE_SECONDS
+from server.live.interims import PACE_SECONDS, SHARE
 from tests.e2e.conftest import Server
 
 RATE = 16_000
@@ -52,13 +54,13 @@ class Listener:
         for at in range(0, len(data), size):
             self.socket.send(data[at : at + size])
 
-    def speak(self, data: bytes, milliseconds: int = 20) -> None:
-        """Send audio at 16 kHz mono at its own pace."""
+    def speak(self, data: bytes, milliseconds: int = 20, slower: float = 1.0) -> None:
+        """Send audio at 16 kHz mono at its own pace, or so many times slower."""
         size = 2 * RATE * milliseconds // 1000
         began = time.monotonic()
         for at in range(0, len(data), size):
             self.socket.send(data[at : at + size])
-            time.sleep(max(0.0, began + (at + size) / (2 * RATE) - time.monotonic()))
+            time.sleep(max(0.0, began + slower * (at + size) / (2 * RATE) - time.monotonic()))
 
     def tell(self, kind: str) -> None:
         self.socket.send(json.dumps({"type": kind}))
@@ -99,6 +101,34 @@ def text(results: Message) -> str:
 
 def titles(results: Message) -> list[str]:
     return [result["title"] for result in results["search"]["results"]]
+
+
+def recognition_seconds(final: Message) -> float:
+    """Return how long the recognition of a final took on this machine, from its begin to its end."""
+    timings: dict[str, float] = final["timings"]
+    return sum(value for name, value in timings.items() if name != "wait_ms") / 1000
+
+
+def slowness(final: Message) -> float:
+    """Return how many times slower to speak, so that this machine gives at least as many interims as a fast one.
+
+    The server gives an interim every `PACE_SECONDS`, as long as an interim takes at most the `SHARE` of that time. The
+    measure of an interim is `final`: the recognition of the same words, whole.
+    """
+    return max(1.0, recognition_seconds(final) / (SHARE * PACE_SECONDS))
+
+
+def assert_begun_in_the_silence(final: Message, silence_seconds: float) -> None:
+    """Hold the wait for a final against the time that its own recognition took.
+
+    The recognition begins `PAUSE_SECONDS` into the silence, so that a head start is left when the silence is over. The
+    wait is shorter than the recognition by the whole head start, or is next to nothing where the recognition is shorter
+    than the head start. Half of that is asked for, since the machine may be busy. A recognition that begins when the
+    silence is over saves nothing, on any machine.
+    """
+    took = recognition_seconds(final)
+    head_start = silence_seconds - PAUSE_SECONDS
+    assert final["timings"]["wait_ms"] / 1000 < took - 0.5 * min(took, head_start)
 
 
 @contextmanager

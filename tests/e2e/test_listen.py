@@ -10,7 +10,16 @@ import pytest
 from asr.stable import begins_with
 from server.live.protocol import Metadata, Results
 from tests.e2e.conftest import Server
-from tests.e2e.listening import listening, recording, silence, spoken, text, titles
+from tests.e2e.listening import (
+    assert_begun_in_the_silence,
+    listening,
+    recording,
+    silence,
+    slowness,
+    spoken,
+    text,
+    titles,
+)
 
 
 @pytest.fixture
@@ -76,8 +85,13 @@ def test_any_rate_channels_and_message_size(
 
 
 def test_words_appear_while_somebody_speaks_and_what_is_stable_stays(server: Server, toronto: Path) -> None:
+    """Three interims follow from the speaker's pace, which follows from how long the same words took just before."""
+    with listening(server) as measured:
+        measured.send(spoken(toronto))
+        assert measured.close_stream() == 1000
+    slower = slowness(measured.finals[0])
     with listening(server, interim_results="true", vad_events="true", utterance_end_ms=1000) as listener:
-        listener.speak(spoken(toronto) + silence(0.5).tobytes())
+        listener.speak(spoken(toronto) + silence(0.5).tobytes(), slower=slower)
         assert listener.close_stream() == 1000
     kinds = [message["type"] for message in listener.messages]
     assert kinds[1] == "SpeechStarted"
@@ -186,6 +200,7 @@ def test_finalize_in_silence_ends_no_utterance(server: Server) -> None:
 def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speech_goes_on(
     server: Server, toronto: Path, copenhagen: Path
 ) -> None:
+    """That it was ready follows from how long its own recognition took, and from the hangover."""
     used, vain = (f'sayseek_speculative_finals_total{{outcome="{outcome}"}}' for outcome in ("used", "vain"))
     before = server.metric(used), server.metric(vain)
     trimmed = [np.trim_zeros(recording(path)).tobytes() for path in (toronto, copenhagen)]
@@ -195,7 +210,7 @@ def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speec
     assert len(listener.finals) == 1
     assert "Toronto" in text(listener.finals[0])
     assert "Copenhagen" in text(listener.finals[0])
-    assert listener.finals[0]["timings"]["wait_ms"] < 100
+    assert_begun_in_the_silence(listener.finals[0], 1.5)
     assert server.metric(used) == before[0] + 1
     assert server.metric(vain) > before[1]
 
@@ -203,7 +218,10 @@ def test_a_final_is_ready_when_the_silence_is_over_and_is_thrown_away_when_speec
 def test_who_says_when_the_utterance_is_over_finds_its_final_ready_too(
     server: Server, toronto: Path, copenhagen: Path
 ) -> None:
-    """The edge's hangover is time enough. What is said after a pause counts, and what breaks off at Finalize, too."""
+    """What is said after a pause counts, and what breaks off at Finalize, too.
+
+    That the final was ready follows from how long its own recognition took, and from the edge's hangover.
+    """
     used, vain = (f'sayseek_speculative_finals_total{{outcome="{outcome}"}}' for outcome in ("used", "vain"))
     before = server.metric(used), server.metric(vain)
     trimmed = [np.trim_zeros(recording(path)).tobytes() for path in (toronto, copenhagen)]
@@ -224,7 +242,7 @@ def test_who_says_when_the_utterance_is_over_finds_its_final_ready_too(
         assert listener.close_stream() == 1000
     assert text(ready) == text(plain)
     assert titles(ready)[0] == "Toronto"
-    assert ready["timings"]["wait_ms"] < 0.2 * (ready["timings"]["encode_ms"] + ready["timings"]["decode_ms"])
+    assert_begun_in_the_silence(ready, 0.64)
     assert ready["duration"] == pytest.approx(len(trimmed[0]) / 32_000 + 0.64, abs=0.05)
     assert "Toronto" in text(both)
     assert "Copenhagen" in text(both)

@@ -60,6 +60,7 @@ def guarded(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory)
 def test_words_appear_while_they_are_said_and_then_the_right_results(
     server: Server, at: Open, toronto: Path, copenhagen: Path
 ) -> None:
+    """A final is waited for shorter than its own recognition takes, which begins before the page says Finalize."""
     said = spoken(toronto, copenhagen)
     ready = 'sayseek_speculative_finals_total{outcome="used"}'
     before = server.metric(ready)
