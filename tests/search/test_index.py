@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,14 +97,23 @@ class TestUpsert:
         assert index.get("is") == Document(id="is", title="Akureyri")
 
     def test_one_id_again_and_again(self, index: SearchIndex) -> None:
-        """A hundred thousand of them took the writer for minutes."""
-        started = time.monotonic()
+        """A hundred thousand of them took the writer for minutes: its work grew with the square of their number.
 
-        assert index.upsert(Document(id="is", title=f"Name {i}") for i in range(100_000)) == 100_000
+        What they may take follows from what documents with ids of their own take, measured first. Nearly all of those
+        with one id are dropped before they are indexed, so that each takes less than a quarter of that.
+        """
+
+        def seconds(ids: Iterable[str]) -> float:
+            documents = [Document(id=id_, title=f"Name {i}") for i, id_ in enumerate(ids)]
+            started = time.monotonic()
+            assert index.upsert(documents) == len(documents)
+            return time.monotonic() - started
+
+        each = seconds(f"other {i}" for i in range(2_000)) / 2_000
+        assert seconds(["is"] * 100_000) < 100_000 * each / 4
 
         assert index.get("is") == Document(id="is", title="Name 99999")
-        assert index.count() == 1
-        assert time.monotonic() - started < 20
+        assert index.count() == 2_001
 
     def test_zero_characters_are_kept(self, open_again: Opener) -> None:
         """PostgreSQL's text has none; JSON writes them as \\u0000, and may hold that as text, too."""
