@@ -12,7 +12,7 @@ import torch
 
 from asr.audio import Samples
 from asr.checkpoints import Checkpoint
-from asr.compute import Compute, choose_computes
+from asr.compute import Compute
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip, Engine
 from asr.errors import EngineClosed, RecognitionFailed
@@ -20,6 +20,7 @@ from asr.precision import Precision
 from asr.replicas import Replicas
 from asr.steps import Choice, Row
 from asr.threads import Shares
+from tests.asr.as_served import replicas_as_served
 from tests.asr.scripted import scripted_checkpoint
 from tests.asr.test_engine import WAIT, GatedSteps, ScriptedEncoder, readings, texts, window
 
@@ -195,10 +196,14 @@ def test_closing_gives_up_at_its_deadline_everywhere(two: Two) -> None:
 def test_replicas_that_are_busy_at_once_are_busy_for_the_clocks_seconds(
     tiny_en: Checkpoint, clips: list[Samples]
 ) -> None:
-    """Admission takes them for the time that a newcomer waits: both at once are no longer than one."""
-    computes = choose_computes(tiny_en, Precision.AUTO, Shares(replicas=2, threads=1, audio_workers=0))
-    started = time.monotonic()
+    """Admission takes them for the time that a newcomer waits: both at once are no longer than one.
+
+    The clock runs in the same test, from when there is work until it is done. At every moment of it a replica works, so
+    that the average over the two is at least half of it. Half of that is left for what lies between a replica's turns.
+    """
+    computes = replicas_as_served(tiny_en, Shares(replicas=2, threads=1, audio_workers=0))
     with Replicas(tiny_en, computes) as replicas:
+        started = time.monotonic()
         for future in [replicas.submit([clip], DecodingOptions("en")) for clip in clips]:
             future.result(WAIT)
         replicas.close()
@@ -212,7 +217,7 @@ def test_two_replicas_hear_what_one_engine_hears(tiny_en: Checkpoint, clips: lis
     """Token for token, in the same arithmetic, with the clips spread over both."""
     options = [DecodingOptions("en", alternatives=i % 3) for i in range(len(clips))]
     shares = Shares(replicas=2, threads=1, audio_workers=0)
-    one, *others = choose_computes(tiny_en, precision, shares)
+    one, *others = replicas_as_served(tiny_en, shares, precision)
     with Engine(tiny_en, one) as engine:
         alone = [engine.submit([clip], own).result(WAIT) for clip, own in zip(clips, options, strict=True)]
     with Replicas(tiny_en, [one, *others]) as replicas:
@@ -225,13 +230,13 @@ def test_two_replicas_hear_what_one_engine_hears(tiny_en: Checkpoint, clips: lis
 
 
 def test_replicas_on_the_processor_share_their_weights(tiny_en: Checkpoint) -> None:
-    one, other = choose_computes(tiny_en, Precision.AUTO, Shares(replicas=2, threads=1, audio_workers=0))
+    one, other = replicas_as_served(tiny_en, Shares(replicas=2, threads=1, audio_workers=0))
     assert one.encoder is other.encoder
     assert one.stepper is not other.stepper
 
 
 def test_it_says_how_many_replicas_compute_and_how(tiny_en: Checkpoint) -> None:
     for count, told in ((1, "encoder float32, decoder float32, 1 thread"), (2, "2 replicas, each encoder float32")):
-        computes = choose_computes(tiny_en, Precision.FLOAT32, Shares(count, threads=1, audio_workers=0))
+        computes = replicas_as_served(tiny_en, Shares(count, threads=1, audio_workers=0), Precision.FLOAT32)
         with Replicas(tiny_en, computes) as replicas:
             assert replicas.compute.startswith(told)
