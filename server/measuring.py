@@ -27,7 +27,7 @@ def print_measurement(settings: Settings, out: Console) -> None:
         )
     out.print(table)
     out.print(
-        f"{checkpoint.name}, {threads} threads: one layer of the encoder for {CLIP_SECONDS:g} s of sound, with the "
+        f"{checkpoint.name}, a clip alone on {threads} thread{'s' if threads > 1 else ''}: one layer of the encoder for {CLIP_SECONDS:g} s of sound, with the "
         f"convolutions; one layer of the decoder, steps of {steps} rows, with the logits.",
         highlight=False,
     )

@@ -402,3 +402,11 @@ def test_where_the_index_is_stands_in_the_log_only(tmp_path: Path, caplog: pytes
 
 def test_the_key_is_not_shown() -> None:
     assert "secret" not in repr(Settings(api_key="secret"))
+
+
+def test_it_shows_by_what_the_arithmetic_was_chosen(start: Start, tmp_path: Path) -> None:
+    with start(instructions="auto", threads=1, cache=tmp_path) as client:
+        (model,) = client.get("/v1/models").json()["data"]
+    assert model["measured"]["encoder"].keys() == model["measured"]["decoder"].keys()
+    for part, times in model["measured"].items():
+        assert f"{part} {min(times, key=times.get)}" in model["compute"]
