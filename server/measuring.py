@@ -26,9 +26,10 @@ def print_measurement(settings: Settings, out: Console) -> None:
             ),
         )
     out.print(table)
+    alone = f"{checkpoint.name}, a clip alone on {threads} thread{'s' if threads > 1 else ''}"
     out.print(
-        f"{checkpoint.name}, a clip alone on {threads} thread{'s' if threads > 1 else ''}: one layer of the encoder for {CLIP_SECONDS:g} s of sound, with the "
-        f"convolutions; one layer of the decoder, steps of {steps} rows, with the logits.",
+        f"{alone}: one layer of the encoder for {CLIP_SECONDS:g} s of sound, with the convolutions; one layer of the "
+        f"decoder, steps of {steps} rows, with the logits.",
         highlight=False,
     )
     if not calm:
