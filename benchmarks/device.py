@@ -4,8 +4,7 @@
     python -m benchmarks.device --batches 1,4 --shapes ''    # a look, on a CPU
 
 Closed loop: so many clips are always in the engine. The clips are those in samples/. `base` is the real model. The
-other has the shapes of large-v3-turbo and random weights, which say nothing and never stop: its texts are ended after
-as many tokens as a spoken query has.
+other has the shapes of large-v3-turbo and random weights (see `shapes`).
 """
 
 import itertools
@@ -24,31 +23,13 @@ from asr.audio import SAMPLE_RATE, Samples, decode_audio
 from asr.checkpoints import Checkpoint, load_checkpoint
 from asr.compute import Compute, choose_compute
 from asr.decoding import DecodingOptions
-from asr.encoding import EncodedWindow
 from asr.engine import DecodedClip, Engine
-from asr.model import ModelDimensions, Whisper
 from asr.precision import Precision
-from asr.steps import Choice, Heard, Past, Row, Stepper
-from asr.tokenizer import Tokenizer
 from benchmarks.report import machine, publish, table
+from benchmarks.shapes import SHAPES, Ending, with_random_weights
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 OPTIONS = DecodingOptions("en")
-QUERY = 12  # tokens of a spoken query
-SHAPES = {
-    "large-v3-turbo": ModelDimensions(
-        n_mels=128,
-        n_audio_ctx=1500,
-        n_audio_state=1280,
-        n_audio_head=20,
-        n_audio_layer=32,
-        n_vocab=51_866,
-        n_text_ctx=448,
-        n_text_state=1280,
-        n_text_head=20,
-        n_text_layer=4,
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -62,7 +43,7 @@ class Outcome:
 
 def main(
     models: Annotated[str, typer.Option(help="Real ones, comma-separated.")] = "base",
-    shapes: Annotated[str, typer.Option(help=f"With random weights: {', '.join(SHAPES)}.")] = ",".join(SHAPES),
+    shapes: Annotated[str, typer.Option(help=f"With random weights: {', '.join(SHAPES)}.")] = "large-v3-turbo",
     batches: Annotated[str, typer.Option(help="Clips at once.")] = "1,16,64,256",
     rounds: Annotated[int, typer.Option(help="Times that so many clips are heard, after as many to warm up.")] = 8,
     precision: Precision = Precision.AUTO,
@@ -71,14 +52,14 @@ def main(
     clips = [decode_audio(path.read_bytes()).samples for path in sorted(SAMPLES.glob("*.flac"))]
     rows = []
     for name in filter(None, (*models.split(","), *shapes.split(","))):
-        checkpoint = with_random_weights(name) if name in SHAPES else load_checkpoint(name)
+        checkpoint = with_random_weights(name) if name in shapes.split(",") else load_checkpoint(name)
         compute = choose_compute(checkpoint, precision)
-        if name in SHAPES:
+        if name in shapes.split(","):
             compute = replace(compute, stepper=Ending(compute.stepper, checkpoint.tokenizer))
         for batch in map(int, batches.split(",")):
             rows.append(
                 [
-                    name + (" (random weights)" if name in SHAPES else ""),
+                    name + (" (random weights)" if name in shapes.split(",") else ""),
                     *row(checkpoint, compute, clips, batch, rounds),
                 ]
             )
@@ -122,45 +103,6 @@ def answered(asked: dict[Future[DecodedClip], float]) -> list[float]:
     for future in done:
         future.result()
     return [time.perf_counter() - asked.pop(future) for future in done]
-
-
-class Ending:
-    """A stepper's work for texts of QUERY tokens, whatever its weights make of them: sure, and not repeating."""
-
-    def __init__(self, stepper: Stepper, tokenizer: Tokenizer) -> None:
-        self.precision = stepper.precision
-        self._stepper = stepper
-        self._eot = tokenizer.eot
-        self._first = len(tokenizer.prompt("en")) - 1  # position whose choice is the first token
-
-    def hear(self, window: EncodedWindow) -> Heard:
-        return self._stepper.hear(window)
-
-    def begin(self, audio: Heard) -> Past:
-        return self._stepper.begin(audio)
-
-    def fork(self, past: Past, length: int) -> Past:
-        return self._stepper.fork(past, length)
-
-    def release(self, past: Past) -> None:
-        self._stepper.release(past)
-
-    def step(self, rows: Sequence[Row]) -> list[Choice]:
-        return [self._ended(row, choice) for row, choice in zip(rows, self._stepper.step(rows), strict=True)]
-
-    def _ended(self, row: Row, choice: Choice) -> Choice:
-        said = row.position - self._first
-        return replace(choice, token=self._eot if said >= QUERY else 1000 + 37 * said, logprob=0.0)
-
-
-def with_random_weights(name: str) -> Checkpoint:
-    """A model of these shapes; it has the tokens of `base`."""
-    like, dims = load_checkpoint("base"), SHAPES[name]
-    with torch.device("meta"):
-        shapes = Whisper(dims).state_dict()
-    tensors = {key: torch.empty(tensor.shape).normal_(std=0.02) for key, tensor in shapes.items()}
-    tokenizer = Tokenizer.of(like.tokenizer.bpe, dims)
-    return replace(like, name=name, model=Whisper.from_tensors(dims, tensors), tokenizer=tokenizer)
 
 
 def device() -> str:
