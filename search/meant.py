@@ -3,7 +3,7 @@
 Whoever speaks asks either for what the text says that was heard, or for one of the names that sound like a part of it.
 For each name three things speak, as logarithms of probabilities that are weighed against each other (a log-linear
 model: Och and Ney, "Discriminative Training and Maximum Entropy Models for Statistical Machine Translation", ACL 2002;
-benchmarks/RESULTS.md, "What was meant", tells where the weights come from): how alike it sounds, how likely the
+benchmarks/EXPERIMENTS.md, "What was meant", tells where the weights come from): how alike it sounds, how likely the
 acoustic model finds the sentence with it, and that a document is rather called by its title than by one of many
 aliases. What was heard only because it was expected says less of how it sounds. The acoustic model finds rare names
 unlikely because it seldom read them, and long ones because each token costs; so its word counts for little, with a

@@ -12,7 +12,7 @@ from search.index import SearchIndex
 
 logger = logging.getLogger(__name__)
 
-# What a name earns with every token; see benchmarks/RESULTS.md, "Decoding nudged by the catalogue".
+# What a name earns with every token; see benchmarks/EXPERIMENTS.md, "Decoding nudged by the catalogue".
 NATS = 3.0
 PACE_SECONDS = 1.0  # between two looks whether the catalogue has changed
 SHARE = 0.1  # of the time, at most, that goes into reading names anew while the catalogue changes all the time

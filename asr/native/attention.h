@@ -53,6 +53,11 @@ static inline void store_frame(Element *keys, Element *values, int32_t frame, co
     for (int32_t d = 0; d < HEAD; d++) values[panel + (t / GROUP * HEAD + d) * GROUP + t % GROUP] = narrow_value[d];
 }
 
+/* Zeros where a head's last panel will not be full: what is there gets no weight, but must be a number. */
+static inline void clear_padding(Element *panels, int32_t frames) {
+    if (frames % FRAMES) memset(panels + (size_t)(frames / FRAMES) * PANEL_SIZE, 0, PANEL_SIZE * sizeof(Element));
+}
+
 /* Softmax of scores (n), not yet divided by the sum of the weights, which is given back. */
 static float weigh(const float *restrict scores, int32_t n, Factor *restrict weights) {
     float highest = -1e30f, sum = 0.0f;

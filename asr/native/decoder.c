@@ -143,7 +143,7 @@ static Choice choose(float *restrict logits, int32_t n, const Row *row) {
 
 static void embed(Step *step, Thread thread) {
     const Decoder *m = step->decoder;
-    PARTITION(r, step->n_rows, thread) {
+    SHARE_OUT(r, step->n_rows, thread) {
         const float *token = m->token_embedding + (size_t)step->rows[r].token * m->state;
         const float *position = m->positional_embedding + (size_t)step->rows[r].position * m->state;
         for (int32_t i = 0; i < m->state; i++) step->x[(size_t)r * m->state + i] = token[i] + position[i];
@@ -161,7 +161,7 @@ static void keep(float *keys, size_t size, const float *own, int32_t state) {
 static void attend_to_past(Step *step, Thread thread, int32_t layer) {
     const Decoder *m = step->decoder;
     const size_t size = (size_t)m->heads * m->context * HEAD, at = 2 * layer * size;
-    PARTITION(i, step->n_rows * m->heads, thread) {
+    SHARE_OUT(i, step->n_rows * m->heads, thread) {
         const int32_t r = i / m->heads, h = i % m->heads;
         const Row *row = step->rows + r;
         const float *own = step->hidden + (size_t)r * 3 * m->state + h * HEAD;
@@ -170,7 +170,7 @@ static void attend_to_past(Step *step, Thread thread, int32_t layer) {
         for (int32_t b = 0; b < row->beside_count; b++) keep(row->beside[b] + place, size, own, m->state);
     }
     barrier(thread); /* rows of one sequence look at each other */
-    PARTITION(i, step->n_rows * m->heads, thread) {
+    SHARE_OUT(i, step->n_rows * m->heads, thread) {
         const int32_t r = i / m->heads, h = i % m->heads;
         const float *keys = step->rows[r].past + at + (size_t)h * m->context * HEAD;
         attend_past(step->hidden + (size_t)r * 3 * m->state + h * HEAD, keys, keys + size, step->rows[r].position + 1,
@@ -183,7 +183,7 @@ static void attend_to_past(Step *step, Thread thread, int32_t layer) {
 static void attend_to_audio(Step *step, Thread thread, int32_t layer) {
     const Decoder *m = step->decoder;
     const size_t silent_size = (size_t)panels_of(m->silent_frames) * PANEL_SIZE;
-    PARTITION(i, step->n_groups * m->heads, thread) {
+    SHARE_OUT(i, step->n_groups * m->heads, thread) {
         const int32_t group = i / m->heads, h = i % m->heads, first = step->groups[group];
         const int32_t rows = step->groups[group + 1] - first;
         const Row *row = step->rows + first;
@@ -228,12 +228,12 @@ static void work_on_step(void *what, Thread thread) {
         quantise_rows(thread, n, step->hidden, 4 * state, step->levels);
         linear(thread, &block->mlp_out, n, step->levels, step->x, ADD);
     }
-    PARTITION(c, step->n_chosen, thread) /* into memory that is free by now */
+    SHARE_OUT(c, step->n_chosen, thread) /* into memory that is free by now */
         memcpy(step->attended + (size_t)c * state, step->x + (size_t)step->chosen[c] * state, state * sizeof(float));
     barrier(thread);
     normalise_rows(thread, &m->ln, step->n_chosen, step->attended, state, step->levels);
     linear(thread, &m->logits, step->n_chosen, step->levels, step->logits, SET);
-    PARTITION(c, step->n_chosen, thread) {
+    SHARE_OUT(c, step->n_chosen, thread) {
         const Row *row = step->rows + step->chosen[c];
         float *logits = step->logits + (size_t)c * m->vocabulary;
         if (row->logits) memcpy(row->logits, logits, (size_t)m->vocabulary * sizeof(float));
@@ -292,7 +292,7 @@ int EXPORT(decoder_step)(const Decoder *decoder, int32_t n_rows, const Row *rows
     return 0;
 }
 
-/* Encoded audio (frames, state), and where its keys and values for all layers go: (layers, heads, panels), zeros. */
+/* Encoded audio (frames, state), and where its keys and values for all layers go: (layers, heads, panels). */
 typedef struct {
     const Decoder *decoder;
     int32_t frames;
@@ -308,9 +308,14 @@ static void hear(void *what, Thread thread) {
     const int32_t state = m->state;
     const size_t size = (size_t)panels_of(audio->frames) * PANEL_SIZE;
     quantise_rows(thread, audio->frames, audio->encoded, state, audio->levels);
+    SHARE_OUT(i, m->layers * m->heads, thread) {
+        clear_padding(audio->keys + i * size, audio->frames);
+        clear_padding(audio->values + i * size, audio->frames);
+    }
+    barrier(thread);
     for (int32_t layer = 0; layer < m->layers; layer++) {
         linear(thread, &m->blocks[layer].cross_key_value, audio->frames, audio->levels, audio->projected, SET);
-        PARTITION(i, m->heads * audio->frames, thread) {
+        SHARE_OUT(i, m->heads * audio->frames, thread) {
             const int32_t h = i / audio->frames, t = i % audio->frames;
             const float *key = audio->projected + (size_t)t * 2 * state + h * HEAD;
             const size_t head = ((size_t)layer * m->heads + h) * size;

@@ -35,7 +35,7 @@ typedef struct {
 static void arrange(const Clip *clip, Thread thread) {
     const Encoder *m = clip->encoder;
     const size_t size = (size_t)panels_of(clip->rows) * PANEL_SIZE;
-    PARTITION(i, m->heads * clip->rows, thread) {
+    SHARE_OUT(i, m->heads * clip->rows, thread) {
         const int32_t h = i / clip->rows, r = i % clip->rows;
         const float *query = clip->hidden + (size_t)r * 3 * m->state + h * HEAD;
         for (int32_t d = 0; d < HEAD; d++) clip->queries[(size_t)i * HEAD + d] = factor(query[d]);
@@ -50,7 +50,7 @@ static void attend_to_all(const Clip *clip, Thread thread, int32_t layer) {
     const size_t size = (size_t)panels_of(clip->rows) * PANEL_SIZE;
     const size_t silent_size = (size_t)panels_of(m->silent_frames) * PANEL_SIZE;
     const int32_t tiles = (clip->rows + QUERY_ROWS - 1) / QUERY_ROWS;
-    PARTITION(i, m->heads * tiles, thread) {
+    SHARE_OUT(i, m->heads * tiles, thread) {
         const int32_t h = i / tiles, top = i % tiles * QUERY_ROWS;
         const size_t silent = ((size_t)layer * m->heads + h) * silent_size;
         const Span spans[2] = {
@@ -83,7 +83,7 @@ static void work_on_clip(void *what, Thread thread) {
         quantise_rows(thread, rows, clip->hidden, 4 * state, clip->levels);
         linear(thread, &block->mlp_out, rows, clip->levels, clip->x, ADD);
     }
-    PARTITION(r, rows, thread) {
+    SHARE_OUT(r, rows, thread) {
         float *row = clip->x + (size_t)r * state;
         normalise(&m->ln_post, row, state, row);
     }
@@ -110,7 +110,11 @@ int EXPORT(encoder_run)(const Encoder *encoder, int32_t rows, float *x, int32_t 
     char *memory = malloc(lay_out_clip(&clip, threads, NULL));
     if (!memory) return -1;
     lay_out_clip(&clip, threads, memory);
-    memset(clip.keys, 0, (char *)clip.hidden - (char *)clip.keys); /* no frames where the last panel is not full */
+    const size_t size = (size_t)panels_of(rows) * PANEL_SIZE;
+    for (int32_t h = 0; h < encoder->heads; h++) {
+        clear_padding(clip.keys + h * size, rows);
+        clear_padding(clip.values + h * size, rows);
+    }
     parallel_for(work_on_clip, &clip, threads);
     free(memory);
     return 0;

@@ -128,14 +128,14 @@ static void normalise(const LayerNorm *ln, const float *x, int32_t n, float *out
 
 /* Quantise rows x (rows, n) for the product that follows. */
 static void quantise_rows(Thread thread, int32_t rows, const float *x, int32_t n, Levels out) {
-    PARTITION(r, rows, thread) out.scales[r] = quantise(x + (size_t)r * n, n, out.values + (size_t)r * n);
+    SHARE_OUT(r, rows, thread) out.scales[r] = quantise(x + (size_t)r * n, n, out.values + (size_t)r * n);
     barrier(thread);
 }
 
 /* The same for the rows normalised. */
 static void normalise_rows(Thread thread, const LayerNorm *ln, int32_t rows, const float *x, int32_t n, Levels out) {
     float normed[n];
-    PARTITION(r, rows, thread) {
+    SHARE_OUT(r, rows, thread) {
         normalise(ln, x + (size_t)r * n, n, normed);
         out.scales[r] = quantise(normed, n, out.values + (size_t)r * n);
     }
@@ -146,7 +146,7 @@ static void normalise_rows(Thread thread, const LayerNorm *ln, int32_t rows, con
 static void linear(Thread thread, const Linear *l, int32_t rows, Levels x, float *y, Store store) {
     const int32_t inputs = l->inputs, outputs = l->outputs;
     int32_t sums[TILE_ROWS * PANEL];
-    PARTITION(panel, (outputs + PANEL - 1) / PANEL, thread) {
+    SHARE_OUT(panel, (outputs + PANEL - 1) / PANEL, thread) {
         const int32_t first = panel * PANEL, columns = outputs - first < PANEL ? outputs - first : PANEL;
         const int8_t *weight = l->weight + (size_t)first * inputs;
         const float *scale = l->scale + first;

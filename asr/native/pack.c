@@ -12,15 +12,18 @@ void EXPORT(pack_weight)(const int8_t *weight, int32_t outputs, int32_t inputs, 
             packed[packed_at(output, input, inputs)] = weight[(size_t)output * inputs + input];
 }
 
-/* Keys and values (heads, frames, HEAD) → panels of each head; what pads the last panel is left alone. */
+/* Keys and values (heads, frames, HEAD) → panels of each head. */
 void EXPORT(pack_frames)(const float *keys, const float *values, int32_t heads, int32_t frames, Element *packed_keys,
                  Element *packed_values) {
     const size_t size = (size_t)panels_of(frames) * PANEL_SIZE;
-    for (int32_t h = 0; h < heads; h++)
+    for (int32_t h = 0; h < heads; h++) {
+        clear_padding(packed_keys + h * size, frames);
+        clear_padding(packed_values + h * size, frames);
         for (int32_t t = 0; t < frames; t++) {
             const size_t at = ((size_t)h * frames + t) * HEAD;
             store_frame(packed_keys + h * size, packed_values + h * size, t, keys + at, values + at);
         }
+    }
 }
 
 /* The integer sums of levels 0 to 255 (rows, inputs) with packed weights, as `linear` takes them: (rows, outputs), the

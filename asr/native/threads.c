@@ -146,6 +146,7 @@ void parallel_for(Work work, void *what, int32_t threads) {
     pool->work = work;
     pool->what = what;
     pool->threads = workers + 1;
+    atomic_store(&pool->barrier.next, 0);
     atomic_store(&pool->left, workers);
     for (int32_t w = 0; w < workers; w++) post(pool->workers[w]);
     work(what, (Thread){0, pool->threads, &pool->barrier});

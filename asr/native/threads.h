@@ -8,8 +8,11 @@
 
 #define PATIENCE 1000 /* looks at a barrier before the processor is left to others */
 
+#define SHARES 8      /* of a loop for each thread: the smaller they are, the less a slow thread holds up the others */
+
 typedef struct {
     atomic_int arrived, generation;
+    atomic_int next; /* of the present loop, what no thread has taken yet */
 } Barrier;
 
 /* One of the threads that run a piece of work. */
@@ -24,10 +27,24 @@ typedef void (*Work)(void *what, Thread thread);
  * threads there are fewer: `Thread.count` says how many. */
 void parallel_for(Work work, void *what, int32_t threads);
 
-/* The part of n things that is a thread's own. */
-#define PARTITION(i, n, thread) \
-    for (int32_t i = (int32_t)((int64_t)(n) * (thread).index / (thread).count), \
-                 last_##i = (int32_t)((int64_t)(n) * ((thread).index + 1) / (thread).count); i < last_##i; i++)
+/* Part of a loop that a thread has taken. */
+typedef struct {
+    int32_t first, end;
+} Share;
+
+/* Take the next share of n things that no other thread has; gives 0 when nothing is left. */
+static inline int take_share(Share *share, int32_t n, Thread thread) {
+    const int32_t size = thread.count == 1 ? n : n / (thread.count * SHARES) + 1;
+    share->first = atomic_fetch_add_explicit(&thread.barrier->next, size, memory_order_relaxed);
+    share->end = share->first + size < n ? share->first + size : n;
+    return share->first < n;
+}
+
+/* A loop over n things that the threads share out as they come to it: cores differ, and others may want one. What is
+ * computed must not depend on which thread does it. A barrier follows before the next such loop. */
+#define SHARE_OUT(i, n, thread) \
+    for (Share share_##i; take_share(&share_##i, (n), (thread));) \
+        for (int32_t i = share_##i.first; i < share_##i.end; i++)
 
 /* Wait until all threads are here. A waiting thread does not sleep, for waking takes longer than most waits last; but
  * it leaves the processor to whatever wants it, which may be the very thread that is waited for. */
@@ -36,6 +53,7 @@ static inline void barrier(Thread thread) {
     int generation = atomic_load(&b->generation);
     if (atomic_fetch_add(&b->arrived, 1) == thread.count - 1) {
         atomic_store(&b->arrived, 0);
+        atomic_store(&b->next, 0);
         atomic_fetch_add(&b->generation, 1);
         return;
     }

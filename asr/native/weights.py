@@ -13,8 +13,8 @@ HEAD = 64  # the width of a head that the library is compiled for
 
 
 def panels(kernels: Kernels, heads: int, frames: int) -> Tensor:
-    """Room for the keys, or the values, of so many frames of so many heads: zeros."""
-    return torch.zeros(heads * -(-frames // PANEL) * PANEL * HEAD * kernels.element_size(), dtype=torch.uint8)
+    """Room for the keys, or the values, of so many frames of so many heads."""
+    return torch.empty(heads * -(-frames // PANEL) * PANEL * HEAD * kernels.element_size(), dtype=torch.uint8)
 
 
 class Linear(Structure):

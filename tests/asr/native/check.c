@@ -84,8 +84,10 @@ static LayerNorm random_norm(void) {
     return (LayerNorm){gain, random_floats(STATE, 0.1f)};
 }
 
+/* Room for panels, full of what is no number: all that is read must have been written. */
 static void *no_frames(const Api *api, int32_t layers, int32_t frames) {
-    return calloc((size_t)layers * HEADS * panels_of(frames) * PANEL_SIZE, api->element_size());
+    const size_t size = (size_t)layers * HEADS * panels_of(frames) * PANEL_SIZE * api->element_size();
+    return memset(malloc(size), 0xff, size);
 }
 
 static void random_silence(const Api *api, const Element **keys, const Element **values) {
