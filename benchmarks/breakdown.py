@@ -2,8 +2,8 @@
 
     python -m benchmarks.breakdown MANIFEST --model base --threads 2 --write
 
-The floor: the encoder's multiplications at the rate of a large bfloat16 product, and the decoder's weights read once a
-step at the rate at which memory is copied from.
+The floor: the encoder's multiplications at the rate of a large product in PyTorch, in what the processor is best at; and
+the decoder's weights read once a step at the rate at which memory is copied from.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Annotated
 import torch
 import typer
 
+from asr.arithmetic import InTorch, best_in_torch
 from asr.checkpoints import Checkpoint, load_checkpoint
 from asr.compute import Compute, choose_compute
 from asr.encoding import FRAMES_FOR_ONE
@@ -74,7 +75,7 @@ def step_bytes(dims: ModelDimensions) -> float:
 
 
 def products_per_second(size: int = 1024) -> float:
-    a, b = torch.randn(size, size).bfloat16(), torch.randn(size, size).bfloat16()
+    a, b = (torch.randn(size, size).to(best_in_torch()) for _ in range(2))
     return 2 * size**3 / fastest(lambda: a @ b)
 
 
@@ -105,7 +106,7 @@ def report(checkpoint: Checkpoint, compute: Compute, spent: dict[str, list[float
         for stage in STAGES
     ]
     clip = f"{median['frames'] / 50:.1f} s of window and {median['tokens']:.0f} tokens"
-    rates = f"{flops / 1e12:.2f} TFLOP/s in bfloat16, {copied / 1e9:.0f} GB/s"
+    rates = f"{flops / 1e12:.2f} TFLOP/s in {str(best_in_torch()).removeprefix('torch.')}, {copied / 1e9:.0f} GB/s"
     return "\n\n".join(
         (
             f"`{checkpoint.name}`, {compute} ({machine()}, {rates}); the median clip has {clip}.",
