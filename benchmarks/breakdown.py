@@ -2,8 +2,8 @@
 
     python -m benchmarks.breakdown MANIFEST --model base --threads 2 --write
 
-The floor: the encoder's multiplications at the rate of a large product in PyTorch, in what the processor is best at; and
-the decoder's weights read once a step at the rate at which memory is copied from.
+The floor: the encoder's multiplications at the rate of a large product in PyTorch, in what the processor is best at;
+and the decoder's weights read once a step at the rate at which memory is copied from.
 """
 
 import json
@@ -106,7 +106,7 @@ def report(checkpoint: Checkpoint, compute: Compute, spent: dict[str, list[float
         for stage in STAGES
     ]
     clip = f"{median['frames'] / 50:.1f} s of window and {median['tokens']:.0f} tokens"
-    rates = f"{flops / 1e12:.2f} TFLOP/s in {str(best_in_torch()).removeprefix('torch.')}, {copied / 1e9:.0f} GB/s"
+    rates = f"{flops / 1e12:.2f} TFLOP/s in {InTorch(best_in_torch()).name}, {copied / 1e9:.0f} GB/s"
     return "\n\n".join(
         (
             f"`{checkpoint.name}`, {compute} ({machine()}, {rates}); the median clip has {clip}.",
