@@ -4,6 +4,7 @@ Without a C compiler the package is built all the same, and the network runs in 
 """
 
 import os
+import platform
 import sys
 import sysconfig
 from typing import Any
@@ -19,11 +20,17 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         sys.path.insert(0, self.root)
         try:
-            from asr.native.build import LIBRARY, main
+            from asr.native.build import LIBRARY, MACOS, main
         finally:
             sys.path.remove(self.root)
         main()
         if LIBRARY.exists() and version != "editable":
             build_data["artifacts"].append(os.path.relpath(LIBRARY, self.root))
-            build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+            build_data["tag"] = f"py3-none-{_platform(MACOS)}"
             build_data["pure_python"] = False
+
+
+def _platform(macos: str) -> str:
+    """The wheel's platform tag. The library is of one architecture, also where Python is of two."""
+    own = f"macosx-{macos}-{platform.machine()}" if sys.platform == "darwin" else sysconfig.get_platform()
+    return own.replace("-", "_").replace(".", "_")

@@ -8,8 +8,9 @@ step of the text decoder; `torch_steps` and `native/` carry it out on a CPU, `st
 `cuda_graphs` on a GPU), `tokenizer`, `bias` (phrases that are expected), `sequence`, `biased_search` and `decoding`
 (encoded audio to hypotheses, step by step), `scoring` (how likely given texts are for it), `scheduler` and `engine`
 (many clips at once, in the thread that owns the model), `replicas` (several engines as one), `threads` (how many, with
-how many cores), `compute` and `precision` (with which arithmetic), `invention` (was it really said), `transcriber` (all
-of it in one call), `transcript` (what comes out) and `stable` (what stays of a transcript that grows).
+how many cores), `arithmetic` and `precision` (what a CPU can compute with), `measuring` and `compute` (which of it is
+the fastest here), `invention` (was it really said), `transcriber` (all of it in one call), `transcript` (what comes
+out) and `stable` (what stays of a transcript that grows).
 """
 
 import os

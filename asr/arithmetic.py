@@ -3,6 +3,7 @@
 Each makes an encoder and a decoder's stepper of a model's parts; the two parts need not be computed alike.
 """
 
+import logging
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -17,6 +18,8 @@ from asr.native.steps import NativeSteps
 from asr.precision import AUTO_INSTRUCTIONS, Precision
 from asr.steps import Stepper
 from asr.torch_steps import TorchSteps
+
+logger = logging.getLogger(__name__)
 
 Part = TypeVar("Part", bound=torch.nn.Module)
 
@@ -73,27 +76,34 @@ class InInt8:
         return [stepper, *(stepper.with_a_cache_of_its_own() for _ in range(count - 1))]
 
 
-def arithmetics(precision: Precision, instructions: str = AUTO_INSTRUCTIONS) -> list[Arithmetic]:
+def candidates(precision: Precision, instructions: str = AUTO_INSTRUCTIONS) -> list[Arithmetic]:
     """What `precision` allows here, of the kernels those for `instructions` alone where they are named.
 
-    Raises NativeUnavailable where nothing is left.
+    Where the network was not compiled, AUTO does with PyTorch. Raises NativeUnavailable where nothing is left.
     """
+    named = instructions != AUTO_INSTRUCTIONS
     if precision in (Precision.FLOAT32, Precision.BFLOAT16):
+        if named:
+            raise NativeUnavailable(f'instructions are of int8: with precision {precision} leave "{instructions}" out')
         return [InTorch(getattr(torch, precision))]
-    kernels = load_kernels()
-    if instructions == AUTO_INSTRUCTIONS:
-        in_int8 = [InInt8(own) for own in reversed(kernels.values())]
-        return [*in_int8, *map(InTorch, kinds_in_torch() if precision is Precision.AUTO else ())]
-    if instructions not in kernels:
+    try:
+        kernels = load_kernels()
+    except NativeUnavailable as error:
+        if precision is not Precision.AUTO or named:
+            raise
+        logger.warning("the model runs in PyTorch, several times slower: %s", error)
+        return in_torch()
+    if named and instructions not in kernels:
         raise NativeUnavailable(
             f'there are no kernels for the instructions "{instructions}" here; there are: {", ".join(kernels)}'
         )
-    return [InInt8(kernels[instructions])]
+    chosen = [InInt8(own) for own in reversed(kernels.values()) if not named or own.path == instructions]
+    return [*chosen, *(in_torch() if precision is Precision.AUTO and not named else ())]
 
 
-def kinds_in_torch() -> list[torch.dtype]:
+def in_torch() -> list[Arithmetic]:
     """What may be the fastest in PyTorch."""
-    return list(dict.fromkeys((best_in_torch(), torch.float32)))
+    return [InTorch(kind) for kind in dict.fromkeys((best_in_torch(), torch.float32))]
 
 
 def best_in_torch() -> torch.dtype:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from asr.arithmetic import Arithmetic, InTorch, arithmetics, kinds_in_torch
+from asr.arithmetic import Arithmetic, InTorch, candidates, in_torch
 from asr.checkpoints import Checkpoint
 from asr.decoding import Rules
 from asr.encoding import Encoder
 from asr.measuring import Measured, measured
-from asr.native.library import NativeUnavailable
+from asr.native.library import UnsuitableModel
 from asr.precision import AUTO_INSTRUCTIONS, Precision
 from asr.static_steps import StaticSteps, sequence_bytes
 from asr.steps import Stepper
@@ -89,12 +89,12 @@ def choose_computes(
         kind = best_of_gpu() if precision is Precision.AUTO else getattr(torch, precision)
         return [_on_gpu(checkpoint, device, kind, sharers, shares.threads) for device, sharers in _dealt(shares)]
     try:
-        return _on_cpu(checkpoint, arithmetics(precision, instructions), shares, cache)
-    except NativeUnavailable as error:
+        return _on_cpu(checkpoint, candidates(precision, instructions), shares, cache)
+    except UnsuitableModel as error:
         if precision is not Precision.AUTO or instructions != AUTO_INSTRUCTIONS:
             raise
         logger.warning("the model runs in PyTorch, several times slower: %s", error)
-        return _on_cpu(checkpoint, [InTorch(kind) for kind in kinds_in_torch()], shares, cache)
+        return _on_cpu(checkpoint, in_torch(), shares, cache)
 
 
 def shares_here(replicas: int = 0, threads: int = 0) -> Shares:
@@ -112,15 +112,15 @@ def _alone(threads: int | None) -> Shares:
 
 
 def _on_cpu(
-    checkpoint: Checkpoint, candidates: Sequence[Arithmetic], shares: Shares, cache: Path | None
+    checkpoint: Checkpoint, arithmetics: Sequence[Arithmetic], shares: Shares, cache: Path | None
 ) -> list[Compute]:
-    """The fastest of the candidates, measured where there are several. Raises NativeUnavailable."""
+    """The fastest of them, measured where there are several. Raises UnsuitableModel."""
     model, context = checkpoint.model, Rules.of(checkpoint).context
     times = None
-    by_name = {one.name: one for one in candidates}
-    for_encoder = for_decoder = candidates[0]
-    if len(candidates) > 1:
-        times = measured(checkpoint, candidates, threads_of_one(shares), cache)
+    by_name = {one.name: one for one in arithmetics}
+    for_encoder = for_decoder = arithmetics[0]
+    if len(arithmetics) > 1:
+        times = measured(checkpoint, arithmetics, threads_of_one(shares), cache)
         for_encoder, for_decoder = map(by_name.__getitem__, times.best())
     encoder = for_encoder.encoder(model.encoder)
     steppers = for_decoder.steppers(model.decoder, encoder.silence, context, shares.replicas)

@@ -9,6 +9,7 @@ import copy
 import hashlib
 import json
 import logging
+import math
 import os
 import platform
 import tempfile
@@ -28,17 +29,20 @@ from asr.decoding import Rules
 from asr.encoding import EncodedWindow, VirtualSilence
 from asr.features import frame_count
 from asr.model import AudioEncoder, TextDecoder
-from asr.native.build import fingerprint
+from asr.native.build import LIBRARY
 from asr.steps import Row, Stepper
 
 logger = logging.getLogger(__name__)
 
-TELLING = ("model name", "flags", "Features", "CPU part")  # lines of /proc/cpuinfo
+# Lines of /proc/cpuinfo.
+TELLING = ("model name", "flags", "Features", "CPU implementer", "CPU variant", "CPU part")
+LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")  # that an owner may set to PyTorch
 FORMAT = 1  # of what is kept: what an older version kept under another number is not read
 CLIP_SECONDS = 3.7  # of sound, as in the median spoken query
 ROWS = (1, 8)  # of a step: a transcript alone, and one with alternatives and what is expected beside it
 POSITION = 8  # at which steps are timed, after the tokens before it have been read
-SECONDS = 2.0  # that the times of each part may take at most, but for a last round
+LAYERS = (1, 2)  # that are timed
+SECONDS = 1.0  # that the times of a part may take at most, but for a last round
 LEAST_TRIES = 4
 AGREEMENT = 1.03  # times the least: the next to it is as fast
 HOPELESS = 2.0  # times the fastest: what takes so much longer is not tried again
@@ -48,8 +52,9 @@ Part = TypeVar("Part", AudioEncoder, TextDecoder)
 
 @dataclass(frozen=True)
 class Measured:
-    """Milliseconds by arithmetic: `encoder` for a layer and a clip of CLIP_SECONDS, with the convolutions; `decoder`
-    for a layer's step with 1 row and one with 8, with the logits.
+    """Milliseconds by arithmetic: `encoder` for a clip of CLIP_SECONDS, `decoder` for a step with 1 row and one with 8.
+
+    They are of the whole model, reckoned from the first of its layers.
     """
 
     encoder: Mapping[str, float]
@@ -63,7 +68,7 @@ class Measured:
 def measured(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: int, folder: Path | None) -> Measured:
     """What the folder has of an earlier time, or what is measured now and kept there for the next."""
     file = _file(folder, _key(checkpoint, candidates, threads))
-    if found := _read(file):
+    if found := _read(file, {one.name for one in candidates}):
         return found
     started = time.monotonic()
     now, calm = measure(checkpoint, candidates, threads)
@@ -71,31 +76,46 @@ def measured(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: 
     if calm:
         _keep(file, now)
     else:
-        logger.warning(
-            "the machine is busy with something else: what is the fastest is measured again at the next start"
-        )
+        logger.warning("this machine is busy with something else: the next start measures again what is the fastest")
     return now
 
 
 @torch.inference_mode()
 def measure(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: int) -> tuple[Measured, bool]:
-    """Time a layer of the encoder and one of the decoder in each candidate's arithmetic; was the machine calm?"""
-    model, context = checkpoint.model, Rules.of(checkpoint).context
-    encoder, decoder = _with_one_layer(model.encoder), _with_one_layer(model.decoder)
-    silence = VirtualSilence(encoder)
-    frames = frame_count(round(CLIP_SECONDS * SAMPLE_RATE))
-    mel = torch.randn(model.dims.n_mels, frames, generator=torch.Generator().manual_seed(0))
+    """Time some layers of the encoder and of the decoder in each candidate's arithmetic; was the machine calm?"""
+    dims = checkpoint.model.dims
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        encoders = {one.name: one.encoder(encoder, silence) for one in candidates}
-        window = next(iter(encoders.values())).encode([mel])[0]
-        steppers = {one.name: one.steppers(decoder, silence, context)[0] for one in candidates}
-        for_encoder, calm = time_all({name: partial(own.encode, [mel]) for name, own in encoders.items()})
-        for_decoder, calm_still = time_all({name: _steps(own, window, checkpoint) for name, own in steppers.items()})
-        return Measured(for_encoder, for_decoder), calm and calm_still
+        parts = [_time_layers(checkpoint, candidates, layers) for layers in LAYERS]
     finally:
         torch.set_num_threads(before)
+    (one, _), (two, _) = parts
+    times = Measured(
+        _of_all_layers(one.encoder, two.encoder, dims.n_audio_layer),
+        _of_all_layers(one.decoder, two.decoder, dims.n_text_layer),
+    )
+    return times, all(calm for _, calm in parts)
+
+
+def _time_layers(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], layers: int) -> tuple[Measured, bool]:
+    """A model of so many layers, with the convolutions and the logits."""
+    model, context = checkpoint.model, Rules.of(checkpoint).context
+    encoder, decoder = _with_layers(model.encoder, layers), _with_layers(model.decoder, layers)
+    silence = VirtualSilence(encoder)
+    frames = frame_count(round(CLIP_SECONDS * SAMPLE_RATE))
+    mel = torch.randn(model.dims.n_mels, frames, generator=torch.Generator().manual_seed(0))
+    encoders = {one.name: one.encoder(encoder, silence) for one in candidates}
+    window = next(iter(encoders.values())).encode([mel])[0]
+    steppers = {one.name: one.steppers(decoder, silence, context)[0] for one in candidates}
+    for_encoder, calm = time_all({name: partial(own.encode, [mel]) for name, own in encoders.items()})
+    for_decoder, calm_still = time_all({name: _steps(own, window, checkpoint) for name, own in steppers.items()})
+    return Measured(for_encoder, for_decoder), calm and calm_still
+
+
+def _of_all_layers(one: Mapping[str, float], two: Mapping[str, float], layers: int) -> dict[str, float]:
+    """Layers are alike: what two take more than one, each further one takes, too."""
+    return {name: round(own + (layers - 1) * max(0.0, two[name] - own), 3) for name, own in one.items()}
 
 
 def time_all(works: Mapping[str, Callable[[], object]]) -> tuple[dict[str, float], bool]:
@@ -139,12 +159,12 @@ def _steps(stepper: Stepper, window: EncodedWindow, checkpoint: Checkpoint) -> C
     return lambda: [stepper.step(some) for some in rows]
 
 
-def _with_one_layer(part: Part) -> Part:
+def _with_layers(part: Part, layers: int) -> Part:
     """The same weights, less all layers but the first."""
     shallow = copy.copy(part)
-    shallow._modules = {**part._modules, "blocks": part.blocks[:1]}
+    shallow._modules = {**part._modules, "blocks": part.blocks[:layers]}
     if isinstance(shallow, TextDecoder):
-        shallow.dims = replace(shallow.dims, n_text_layer=1)
+        shallow.dims = replace(shallow.dims, n_text_layer=min(layers, shallow.dims.n_text_layer))
     return shallow
 
 
@@ -152,7 +172,8 @@ def _key(checkpoint: Checkpoint, candidates: Sequence[Arithmetic], threads: int)
     """Of all that a measurement depends on."""
     parts = (
         *(FORMAT, checkpoint.model.dims, threads, [one.name for one in candidates]),
-        *(torch.__version__, fingerprint(), platform.machine(), _processor()),
+        *(torch.__version__, [os.environ.get(name) for name in LIMITS], platform.machine(), _processor()),
+        LIBRARY.read_bytes() if LIBRARY.exists() else b"",
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -175,9 +196,13 @@ def _file(folder: Path | None, key: str) -> Path | None:
     return own / f"measured-{key}.json"
 
 
-def _read(file: Path | None) -> Measured | None:
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return Measured(**json.loads(file.read_text(encoding="utf-8"))) if file else None
+def _read(file: Path | None, names: set[str]) -> Measured | None:
+    """What was kept, if it is whole: a time for each of the names."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        kept = json.loads(file.read_text(encoding="utf-8")) if file else {}
+        parts = kept["encoder"], kept["decoder"]
+        if all(set(own) == names and all(0 < time < math.inf for time in own.values()) for own in parts):
+            return Measured(*parts)
     return None
 
 
@@ -187,8 +212,9 @@ def _keep(file: Path | None, now: Measured) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as scratch:
-            json.dump(asdict(now), scratch)
-        os.replace(scratch.name, file)
+        with tempfile.TemporaryDirectory(dir=file.parent) as scratch:
+            written = Path(scratch) / file.name
+            written.write_text(json.dumps(asdict(now)), encoding="utf-8")
+            written.replace(file)
     except OSError as error:
         logger.warning("what was measured is not kept, and every start measures again: %s", error)

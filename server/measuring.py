@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from asr.arithmetic import arithmetics
+from asr.arithmetic import candidates
 from asr.checkpoints import load_checkpoint
 from asr.compute import shares_here, threads_of_one
 from asr.measuring import CLIP_SECONDS, ROWS, measure
@@ -14,7 +14,7 @@ def print_measurement(settings: Settings, out: Console) -> None:
     """Measure anew, on the CPU, and print a table. Raises AsrError."""
     checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
     threads = threads_of_one(shares_here(settings.replicas, settings.threads))
-    times, calm = measure(checkpoint, arithmetics(settings.precision, settings.instructions), threads)
+    times, calm = measure(checkpoint, candidates(settings.precision, settings.instructions), threads)
     steps = " and ".join(map(str, ROWS))
     table = Table("arithmetic", "encoder, ms", "decoder, ms", box=None, header_style="bold")
     for name, chosen in ((name, times.best()) for name in times.encoder):
@@ -28,8 +28,8 @@ def print_measurement(settings: Settings, out: Console) -> None:
     out.print(table)
     alone = f"{checkpoint.name}, a clip alone on {threads} thread{'s' if threads > 1 else ''}"
     out.print(
-        f"{alone}: one layer of the encoder for {CLIP_SECONDS:g} s of sound, with the convolutions; one layer of the "
-        f"decoder, steps of {steps} rows, with the logits.",
+        f"{alone}: the encoder for {CLIP_SECONDS:g} s of sound; the decoder's steps of {steps} rows. Both are reckoned "
+        "from the first layers.",
         highlight=False,
     )
     if not calm:

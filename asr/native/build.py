@@ -8,6 +8,7 @@ compiler is needed where it runs.
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,10 +27,14 @@ COMPILERS = ("cc", "gcc", "clang")
 COMPILE_SECONDS = 120.0
 # Sums may be taken in any order, which is what lets loops become vector instructions.
 FLAGS = (
-    *("-std=gnu11", "-O3", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-function"),
+    *("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-function"),
     *("-fno-math-errno", "-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros", "-ffinite-math-only"),
     "-ffp-contract=fast",
 )
+
+
+MACOS = "11.0"  # the oldest that the library runs on, the first on Apple's own processors
+SYSTEM_FLAGS = (f"-mmacosx-version-min={MACOS}",) if sys.platform == "darwin" else ()
 
 
 @dataclass(frozen=True)
@@ -84,21 +89,26 @@ def processor_source(machine: str) -> str:
     return kinds.get(paths_of(machine), "processor_other.c")
 
 
-def find_compiler() -> str:
-    """The one that CC names, or the system's. Raises CannotBuild."""
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CC") or "", *COMPILERS))), None)
+def find_compiler() -> list[str]:
+    """The command that CC names, or the system's. Raises CannotBuild."""
+    named = shlex.split(os.environ.get("CC") or "")
+    if named:
+        if not shutil.which(named[0]):
+            raise CannotBuild(f"CC names {named[0]}, which is not there")
+        return named
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise CannotBuild("there is no C compiler (Debian and Ubuntu: apt install gcc libc6-dev)")
-    return compiler
+    return [compiler]
 
 
 def fingerprint() -> str:
     """Of all sources. The library carries it, so that one that was compiled of others is noticed."""
-    sources = sorted(path for path in FOLDER.rglob("*") if path.suffix in (".c", ".h", ".py"))
+    sources = (*sorted(FOLDER.glob("*.[ch]")), *sorted(FOLDER.glob("kernels/*.h")), Path(__file__))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
-def build(library: Path, *, machine: str = "", compiler: str = "") -> list[str]:
+def build(library: Path, *, machine: str = "", compiler: Sequence[str] = ()) -> list[str]:
     """Compile the library into a file, for this architecture by default; gives the paths that it cannot compile.
 
     Whatever uses an older library at the same place goes on with it. Raises CannotBuild.
@@ -109,15 +119,17 @@ def build(library: Path, *, machine: str = "", compiler: str = "") -> list[str]:
         with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
             objects, missing = _compile(compiler, machine, Path(scratch))
             built = Path(scratch) / library.name
-            if complaint := _fails([compiler, "-shared", *map(str, objects), "-o", str(built), "-lm", "-lpthread"]):
-                raise CannotBuild(f"{compiler} fails: {complaint}")
+            if complaint := _fails(
+                [*compiler, *SYSTEM_FLAGS, "-shared", *map(str, objects), "-o", str(built), "-lm", "-lpthread"]
+            ):
+                raise CannotBuild(f"{shlex.join(compiler)} fails: {complaint}")
             built.replace(library)
     except OSError as error:
         raise CannotBuild(f"nothing can be written to {library.parent}: {error.strerror}") from error
     return missing
 
 
-def _compile(compiler: str, machine: str, scratch: Path) -> tuple[list[Path], list[str]]:
+def _compile(compiler: Sequence[str], machine: str, scratch: Path) -> tuple[list[Path], list[str]]:
     """Objects of all that the compiler can compile, and the paths that it cannot."""
     shared = [
         (scratch / f"{source}.o", source, flags)
@@ -131,14 +143,14 @@ def _compile(compiler: str, machine: str, scratch: Path) -> tuple[list[Path], li
     with ThreadPoolExecutor(os.cpu_count()) as threads:
 
         def compiled(objects: Sequence[tuple[Path, str, tuple[str, ...]]]) -> str:
-            commands = [[compiler, *FLAGS, *flags, "-c", str(FOLDER / source), "-o", str(to)]
+            commands = [[*compiler, *FLAGS, *SYSTEM_FLAGS, *flags, "-c", str(FOLDER / source), "-o", str(to)]
                         for to, source, flags in objects]  # fmt: skip
             return next(filter(None, map(_fails, commands)), "")
 
         complaints = dict(zip((*paths, ""), threads.map(compiled, (*paths.values(), shared)), strict=True))
     for name in ("", GENERIC.name):
         if complaints[name]:
-            raise CannotBuild(f"{compiler} fails: {complaints[name]}")
+            raise CannotBuild(f"{shlex.join(compiler)} fails: {complaints[name]}")
     missing = [name for name in paths if complaints[name]]
     objects = [*shared, *(one for name, several in paths.items() if name not in missing for one in several)]
     return [to for to, *_ in objects], missing
@@ -169,17 +181,18 @@ def _fails(command: list[str]) -> str:
     return next((line for line in lines if "error" in line), lines[-1])
 
 
-def main() -> None:
-    """Build where the package looks for it, and say how that went. A machine without a compiler is no error."""
+def main() -> bool:
+    """Build where the package looks for it, and say how that went; False where it could not be."""
     try:
         missing = build(LIBRARY)
     except CannotBuild as error:
         LIBRARY.unlink(missing_ok=True)
         sys.stderr.write(f"The network is not compiled, and runs in PyTorch, several times slower: {error}\n")
-        return
+        return False
     if missing:
         sys.stderr.write(f"This compiler cannot compile {', '.join(missing)}: a newer one may\n")
+    return True
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not main())

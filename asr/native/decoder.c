@@ -244,8 +244,7 @@ static void work_on_step(void *what, Thread thread) {
 /* Put rows about the same audio together. */
 static void group_rows(Step *step) {
     for (int32_t r = 0; r < step->n_rows; r++) {
-        const Row *row = step->rows + r, *before = row - 1;
-        const int begins = !r || row->cross_keys != before->cross_keys ||
+        const int begins = !r || step->rows[r].cross_keys != step->rows[r - 1].cross_keys ||
                            r - step->groups[step->n_groups - 1] == QUERY_ROWS;
         if (begins) step->groups[step->n_groups++] = r;
     }
@@ -281,7 +280,7 @@ static size_t lay_out_step(Step *step, int32_t panels, int32_t threads, char *me
 int EXPORT(decoder_step)(const Decoder *decoder, int32_t n_rows, const Row *rows, Choice *choices, int32_t threads) {
     Step step = {.decoder = decoder, .rows = rows, .choices = choices, .n_rows = n_rows};
     const int32_t panels = most_panels(&step);
-    char *memory = malloc(lay_out_step(&step, panels, threads, NULL));
+    char *memory = reserve(lay_out_step(&step, panels, threads, NULL));
     if (!memory) return -1;
     lay_out_step(&step, panels, threads, memory);
     group_rows(&step);
@@ -336,7 +335,7 @@ static size_t lay_out_audio(Audio *audio, char *memory) {
 int EXPORT(decoder_hear)(const Decoder *decoder, int32_t frames, const float *encoded, Element *keys, Element *values,
                          int32_t threads) {
     Audio audio = {.decoder = decoder, .frames = frames, .encoded = encoded, .keys = keys, .values = values};
-    char *memory = malloc(lay_out_audio(&audio, NULL));
+    char *memory = reserve(lay_out_audio(&audio, NULL));
     if (!memory) return -1;
     lay_out_audio(&audio, memory);
     parallel_for(hear, &audio, threads);

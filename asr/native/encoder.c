@@ -107,7 +107,7 @@ static size_t lay_out_clip(Clip *clip, int32_t threads, char *memory) {
  * Gives 0, or -1 when there is no memory. */
 int EXPORT(encoder_run)(const Encoder *encoder, int32_t rows, float *x, int32_t silent_from, int32_t threads) {
     Clip clip = {.encoder = encoder, .rows = rows, .silent_from = silent_from, .x = x};
-    char *memory = malloc(lay_out_clip(&clip, threads, NULL));
+    char *memory = reserve(lay_out_clip(&clip, threads, NULL));
     if (!memory) return -1;
     lay_out_clip(&clip, threads, memory);
     const size_t size = (size_t)panels_of(rows) * PANEL_SIZE;

@@ -41,7 +41,7 @@ class _Encoder(Structure):
 class NativeEncoder(Encoder):
     """`asr.encoding.Encoder` in int8, its convolutions in `convolutions`, with as many threads as PyTorch takes.
 
-    The silence is encoded by the plain network. Raises NativeUnavailable for a model that the kernels are not made for.
+    The silence is encoded by the plain network. Raises UnsuitableModel for a model that the kernels are not made for.
     """
 
     def __init__(

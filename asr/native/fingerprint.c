@@ -1,3 +1,3 @@
 /* Of what sources the library was compiled: `build.py` says. */
 
-const char *fingerprint(void) { return FINGERPRINT; }
+__attribute__((visibility("default"))) const char *fingerprint(void) { return FINGERPRINT; }

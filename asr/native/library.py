@@ -16,6 +16,10 @@ class NativeUnavailable(AsrError):
     """There is no library, or it cannot compute what is asked of it; the message says why, and how to mend it."""
 
 
+class UnsuitableModel(NativeUnavailable):
+    """The kernels are not made for a model of such a shape."""
+
+
 @dataclass(frozen=True)
 class Kernels:
     """The network as one path computes it: the functions of `encoder.c`, `decoder.c` and `pack.c`."""
@@ -24,6 +28,8 @@ class Kernels:
     path: str
 
     def __getattr__(self, name: str) -> Callable[..., int]:
+        if name.startswith("_"):  # what Python itself looks for, as in a copy that is not made yet
+            raise AttributeError(name)
         function: Callable[..., int] = getattr(self.library, f"{name}_{self.path}")
         object.__setattr__(self, name, function)  # found once
         return function
@@ -46,10 +52,10 @@ def load_kernels(file: Path | None = None) -> dict[str, Kernels]:
     try:
         library = ctypes.CDLL(str(file))
         library.fingerprint.restype = ctypes.c_char_p
-        compiled_of = library.fingerprint().decode()
+        compiled_of, ours = library.fingerprint().decode(), fingerprint()
     except (OSError, AttributeError) as error:
         raise NativeUnavailable(f"the compiled network cannot be loaded: {error}; {COMPILE}") from error
-    if compiled_of != fingerprint():
+    if compiled_of != ours:
         raise NativeUnavailable(f"the compiled network is of another version; {COMPILE}")
     runs = [path for path in PATHS if hasattr(library, f"encoder_run_{path}") and library.processor_runs(path.encode())]
     return {path: Kernels(library, path) for path in runs}

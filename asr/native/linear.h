@@ -22,10 +22,10 @@
 
 #include TILE_H
 
-/* The name of a function that the library gives away, for this path: EXPORT(encoder_run) is encoder_run_avx2. */
+/* A function that the library gives away, named for this path: EXPORT(encoder_run) is encoder_run_avx2. */
 #define JOINED(name, path) name##_##path
 #define JOIN(name, path) JOINED(name, path)
-#define EXPORT(name) JOIN(name, PATH)
+#define EXPORT(name) __attribute__((visibility("default"))) JOIN(name, PATH)
 
 /* One piece of memory for several arrays. What lays them out is called twice: without memory, to learn how much is used,
  * and with it. */
@@ -41,7 +41,7 @@ static inline void *take(Arena *arena, size_t count, size_t size) {
 }
 
 typedef struct {
-    int32_t inputs, outputs; /* inputs: a multiple of 4 */
+    int32_t inputs, outputs; /* inputs: a multiple of 64 */
     const int8_t *weight;    /* packed: panels (outputs / PANEL, rounded up) of PANEL * inputs, see `pack_weight` */
     const float *scale;      /* (outputs) */
     const int32_t *weight_sum; /* (outputs): the sum of each output's weights, for the zero points */
@@ -61,6 +61,9 @@ typedef struct {
     Quantised *scales; /* (rows) */
     Level *values;      /* (rows, inputs): LEVEL_OFFSET less than the level */
 } Levels;
+
+/* Memory for what has been laid out, to be freed; NULL where there is none. */
+static inline char *reserve(size_t used) { return aligned_alloc(64, used); }
 
 static inline Levels take_levels(Arena *arena, size_t rows, size_t inputs) {
     Quantised *scales = take(arena, rows, sizeof(Quantised));
@@ -91,17 +94,6 @@ static inline float gelu(float x) {
     float tail = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
     float half = 0.5f * tail * exponential(-z * z);
     return x * (x < 0.0f ? half : 1.0f - half);
-}
-
-static inline float widened(uint16_t bfloat16) {
-    union { uint32_t i; float f; } bits = {(uint32_t)bfloat16 << 16};
-    return bits.f;
-}
-
-static inline uint16_t narrowed(float x) {
-    /* To the nearest bfloat16, of two as near the even one. */
-    union { float f; uint32_t i; } bits = {x};
-    return (uint16_t)((bits.i + 0x7fff + ((bits.i >> 16) & 1)) >> 16);
 }
 
 static Quantised quantise(const float *restrict x, int32_t n, Level *restrict out) {

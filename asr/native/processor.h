@@ -1,4 +1,4 @@
 #pragma once
 
 /* Does this processor have the instructions of a path, and does the system let this process use them? */
-int processor_runs(const char *path);
+__attribute__((visibility("default"))) int processor_runs(const char *path);

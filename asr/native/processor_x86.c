@@ -31,7 +31,8 @@ static unsigned saved_registers(void) {
 
 static int has_avx2(void) {
     const unsigned first = leaf(1, 0).ecx;
-    return (saved_registers() & 0x6) == 0x6 && bit(first, 12) && bit(leaf(7, 0).ebx, 5); /* FMA, AVX2 */
+    return (saved_registers() & 0x6) == 0x6 && bit(first, 12) && bit(first, 29) &&
+           bit(leaf(7, 0).ebx, 5); /* FMA, F16C, AVX2 */
 }
 
 static int has_avx_vnni(void) { return has_avx2() && bit(leaf(7, 1).eax, 4); }

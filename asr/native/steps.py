@@ -86,7 +86,7 @@ class _Choice(Structure):
 class NativeSteps:
     """`asr.steps.Stepper` on the CPU, with as many threads as PyTorch takes where it is called.
 
-    `context` is the most tokens that a sequence may have. Raises NativeUnavailable for a model that the kernels are not
+    `context` is the most tokens that a sequence may have. Raises UnsuitableModel for a model that the kernels are not
     made for.
     """
 

@@ -6,6 +6,7 @@
 #include "threads.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #define SPINS 2000 /* looks for new work before a worker sleeps: about as long as the pause between two steps */
@@ -24,10 +25,11 @@ typedef struct {
 typedef struct Pool {
     Worker **workers;
     int32_t count;       /* of workers; with the caller there is one thread more */
+    int refused;         /* the system starts no more of them */
     Work work;           /* NULL: the workers end */
     void *what;
     int32_t threads;     /* that the present work has */
-    Barrier barrier;
+    Team team;
     atomic_int left;     /* workers that have not finished it */
 } Pool;
 
@@ -70,7 +72,7 @@ static void *run_worker(void *own) {
         wait_for_work(worker);
         atomic_store(&worker->posted, 0);
         if (!pool->work) return NULL;
-        pool->work(pool->what, (Thread){worker->index, pool->threads, &pool->barrier});
+        pool->work(pool->what, (Thread){worker->index, pool->threads, &pool->team});
         atomic_fetch_sub(&pool->left, 1);
     }
 }
@@ -79,6 +81,16 @@ static void free_worker(Worker *worker) {
     pthread_cond_destroy(&worker->wake);
     pthread_mutex_destroy(&worker->lock);
     free(worker);
+}
+
+/* Start the worker's thread, to which no signals are delivered: they are for the program's own threads. */
+static int start(Worker *worker) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&worker->id, NULL, run_worker, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
 }
 
 /* One worker more. Gives 0, or -1 where the system has no memory or no thread for it. */
@@ -92,7 +104,8 @@ static int add_worker(Pool *pool) {
     worker->pool = pool;
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->wake, NULL);
-    if (pthread_create(&worker->id, NULL, run_worker, worker)) {
+    if (start(worker)) {
+        pool->refused = 1;
         free_worker(worker);
         return -1;
     }
@@ -111,6 +124,7 @@ static void end_pool(void *own) {
     }
     free(pool->workers);
     free(pool);
+    own_pool = NULL;
 }
 
 /* In a process that was forked there are no workers: a pool is made anew. */
@@ -131,14 +145,15 @@ static Pool *pool_for(int32_t threads) {
         own_pool = calloc(1, sizeof(Pool));
         pthread_setspecific(pool_key, own_pool);
     }
-    while (own_pool && own_pool->count < threads - 1 && !add_worker(own_pool)) {}
+    if (own_pool && !own_pool->refused)
+        while (own_pool->count < threads - 1 && !add_worker(own_pool)) {}
     return own_pool;
 }
 
 void parallel_for(Work work, void *what, int32_t threads) {
     Pool *pool = threads > 1 ? pool_for(threads) : NULL;
     if (!pool || !pool->count) {
-        Barrier alone = {0};
+        Team alone = {0};
         work(what, (Thread){0, 1, &alone});
         return;
     }
@@ -146,10 +161,10 @@ void parallel_for(Work work, void *what, int32_t threads) {
     pool->work = work;
     pool->what = what;
     pool->threads = workers + 1;
-    atomic_store(&pool->barrier.next, 0);
+    atomic_store(&pool->team.next, 0);
     atomic_store(&pool->left, workers);
     for (int32_t w = 0; w < workers; w++) post(pool->workers[w]);
-    work(what, (Thread){0, pool->threads, &pool->barrier});
+    work(what, (Thread){0, pool->threads, &pool->team});
     for (int looks = 0; atomic_load(&pool->left); looks++)
         if (looks > PATIENCE) sched_yield();
 }

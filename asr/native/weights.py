@@ -5,7 +5,7 @@ from ctypes import Structure, c_int32, c_void_p, sizeof
 import torch
 from torch import Tensor, nn
 
-from asr.native.library import Kernels, NativeUnavailable
+from asr.native.library import Kernels, NativeUnavailable, UnsuitableModel
 
 INT8_MAX = 127
 PANEL = 64  # outputs whose weights lie together, frames whose keys and values do
@@ -83,6 +83,6 @@ def check_mirrors(sizes: tuple[int, ...], *structures: type[Structure]) -> None:
 
 
 def check_width(state: int, heads: int) -> None:
-    """Raises NativeUnavailable for a model that the kernels are not made for."""
+    """Raises UnsuitableModel where they are of another width."""
     if state != heads * HEAD:
-        raise NativeUnavailable(f"the model's heads are {state // heads} wide, not {HEAD}")
+        raise UnsuitableModel(f"the model's heads are {state // heads} wide, not {HEAD}")

@@ -94,7 +94,7 @@ def test_an_installation_without_a_compiler_succeeds(
     old = tmp_path / "library.so"
     old.write_bytes(b"of yesterday")
     monkeypatch.setattr("asr.native.build.LIBRARY", old)
-    main()
+    assert not main()
     assert "apt install gcc" in capsys.readouterr().err
     assert not old.exists()
 
@@ -128,6 +128,19 @@ def test_a_library_of_other_sources_is_not_taken(
     monkeypatch.setattr(library, "fingerprint", lambda: "of today")
     with pytest.raises(NativeUnavailable, match=r"another version.*python -m asr\.native\.build"):
         load_kernels(Path(copied))
+
+
+@pytest.mark.parametrize(("words", "flags"), [("cc", ()), ("cc -g0", ("-g0",))])
+def test_the_compiler_may_be_several_words(monkeypatch: pytest.MonkeyPatch, words: str, flags: tuple[str, ...]) -> None:
+    monkeypatch.setenv("CC", words)
+    assert find_compiler() == ["cc", *flags]
+
+
+def test_a_chosen_compiler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another was taken, and nobody was told."""
+    monkeypatch.setenv("CC", "/no/such/cc")
+    with pytest.raises(CannotBuild, match="/no/such/cc, which is not there"):
+        find_compiler()
 
 
 @pytest.mark.parametrize("folder", ["file", "file/folder", "no" * 200])

@@ -12,6 +12,10 @@
 #define LEAST_ROWS 8     /* with fewer AVX-512 is as fast */
 #define TILE_ROWS MATRIX_ROWS
 
+/* All memory is written by now. gcc before 12.4 takes `_tile_loadconfig` to read 8 bytes, and `_tile_loadd` none: it may
+ * leave out or put off what is written for them. */
+#define WRITTEN_BEFORE(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
+
 /* How the tile registers are laid out (Intel's manual, volume 2A, LDTILECFG). */
 typedef struct {
     uint8_t palette, start_row, reserved[14];
@@ -26,11 +30,13 @@ static void lay_out_matrices(int32_t rows) {
         matrices.row_bytes[i] = MATRIX_BYTES;
         matrices.rows[i] = i < 5 ? rows : MATRIX_ROWS;
     }
+    WRITTEN_BEFORE(&matrices);
     _tile_loadconfig(&matrices);
 }
 
 static void multiply_matrices(int32_t rows, const Level *x, int32_t inputs, const int8_t *panel, int32_t *sums) {
     const size_t panel_row = 4 * PANEL, sums_row = PANEL * sizeof *sums;
+    WRITTEN_BEFORE(x);
     lay_out_matrices(rows);
     _tile_zero(0);
     _tile_zero(1);

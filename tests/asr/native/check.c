@@ -20,7 +20,9 @@
 #define LAYERS 1
 #define VOCABULARY 200
 #define CONTEXT 16
-#define SILENT 40
+#define SILENT 200 /* several panels */
+#define SILENT_FROM 70
+#define READ 22 /* rows of the decoder */
 #define USUAL_ERROR 1e-5  /* of a row, relative, in the median */
 #define LARGEST_ERROR 0.03 /* of a row in which a level on the edge between two was rounded the other way */
 
@@ -109,12 +111,13 @@ static float *encoded_by(const Api *api, int32_t rows, int32_t threads) {
     Encoder encoder = {STATE, HEADS, LAYERS, blocks, random_norm(), SILENT, NULL, NULL, 1.4f};
     random_silence(api, &encoder.silent_keys, &encoder.silent_values);
     float *x = random_floats((size_t)rows * STATE, 1.0f);
-    api->encoder_run(&encoder, rows, x, 5, threads);
+    api->encoder_run(&encoder, rows, x, SILENT_FROM, threads);
     return x;
 }
 
-/* Logits (9, VOCABULARY) of two steps: of three sequences about two clips, one of which reads three tokens at once. */
-static float *decoded_by(const Api *api, int32_t threads, Choice choices[9]) {
+/* Logits (READ, VOCABULARY) of two steps, of four sequences about two clips. The first step reads a text of three tokens
+ * that a second sequence has, too, and another of fourteen, more than look at a panel together. */
+static float *decoded_by(const Api *api, int32_t threads, Choice choices[READ]) {
     state_of_random = 11;
     Block blocks[LAYERS];
     for (int32_t layer = 0; layer < LAYERS; layer++)
@@ -134,22 +137,42 @@ static float *decoded_by(const Api *api, int32_t threads, Choice choices[9]) {
         api->decoder_hear(&decoder, frames[clip], random_floats((size_t)frames[clip] * STATE, 1.0f), keys[clip],
                           values[clip], threads);
     }
-    float *pasts = calloc(3, (size_t)LAYERS * 2 * HEADS * CONTEXT * HEAD * sizeof(float));
-    float *mask = calloc(VOCABULARY, sizeof *mask), *logits = malloc(9 * VOCABULARY * sizeof *logits);
-    const struct {
-        int32_t sequence, clip, position;
-    } read[9] = {{0, 0, 0}, {0, 0, 1}, {0, 0, 2}, {1, 0, 0}, {2, 1, 0}, {0, 0, 3}, {1, 0, 1}, {2, 1, 1}, {2, 1, 2}};
-    Row rows[9];
-    for (int32_t r = 0; r < 9; r++) {
-        const int32_t clip = read[r].clip;
-        rows[r] = (Row){.token = (int32_t)(random_bits() % VOCABULARY), .position = read[r].position,
-                        .past = pasts + (size_t)read[r].sequence * LAYERS * 2 * HEADS * CONTEXT * HEAD,
+    const size_t past = (size_t)LAYERS * 2 * HEADS * CONTEXT * HEAD;
+    float *pasts = calloc(4, past * sizeof(float)), *beside[1] = {pasts + past};
+    float *mask = calloc(VOCABULARY, sizeof *mask), *logits = malloc(READ * VOCABULARY * sizeof *logits);
+    const float boosts[6] = {0.5f, 3.0f, 0.1f, 2.0f, 1.0f, 4.0f};
+    const int32_t favoured[6] = {3, 14, 15, 92, 65, 35};
+    Row rows[READ];
+    for (int32_t r = 0; r < READ; r++) {
+        const int32_t second = r >= 18; /* step, in which each sequence reads one token on */
+        const int32_t sequence = second ? r - 18 : r < 3 ? 0 : r < 17 ? 2 : 3, clip = sequence == 3;
+        const int32_t lengths[4] = {3, 3, 14, 1}, begins[4] = {0, 0, 3, 17};
+        rows[r] = (Row){.token = (int32_t)(random_bits() % VOCABULARY),
+                        .position = second ? lengths[sequence] : r - begins[sequence],
+                        .past = pasts + sequence * past, .beside = beside, .beside_count = r < 3,
                         .cross_keys = keys[clip], .cross_values = values[clip], .heard = frames[clip],
-                        .silent_from = 3 + clip, .mask = mask, .logits = logits + (size_t)r * VOCABULARY};
+                        .silent_from = SILENT_FROM + clip, .mask = mask, .logits = logits + (size_t)r * VOCABULARY,
+                        .favoured = favoured, .boosts = boosts, .favoured_count = r % 2 ? 6 : 0};
     }
-    api->decoder_step(&decoder, 5, rows, choices, threads);
-    api->decoder_step(&decoder, 4, rows + 5, choices + 5, threads);
+    api->decoder_step(&decoder, 18, rows, choices, threads);
+    api->decoder_step(&decoder, READ - 18, rows + 18, choices + 18, threads);
     return logits;
+}
+
+/* Whether the favourites are the best four of six, the very best first. */
+static int favourites_are_wrong(const Choice *choice, const float *logits) {
+    const float boosts[6] = {0.5f, 3.0f, 0.1f, 2.0f, 1.0f, 4.0f};
+    const int32_t favoured[6] = {3, 14, 15, 92, 65, 35};
+    int wrong = choice->favourite_count != FAVOURITES;
+    for (int32_t place = 0; place < FAVOURITES; place++) {
+        int32_t better = 0, own = -1;
+        for (int32_t i = 0; i < 6; i++)
+            if (favoured[i] == choice->favourites[place]) own = i;
+        if (own < 0) return 1;
+        for (int32_t i = 0; i < 6; i++) better += logits[favoured[i]] + boosts[i] > logits[favoured[own]] + boosts[own];
+        wrong |= better != place;
+    }
+    return wrong;
 }
 
 typedef struct {
@@ -206,18 +229,19 @@ static int check(const Api *api, const Api *reference) {
         wrong |= sums_differ(api, rows, 512, 64, 1);
     }
     const int32_t frames = 75;
-    Choice choices[9] = {0}, of_threads[9] = {0}, expected[9] = {0};
+    Choice choices[READ] = {0}, of_threads[READ] = {0}, expected[READ] = {0};
     const float *encoded = encoded_by(api, frames, 1), *encoded_of_threads = encoded_by(api, frames, 3);
     const float *logits = decoded_by(api, 1, choices), *logits_of_threads = decoded_by(api, 3, of_threads);
     const Errors encoder = errors_of(encoded, encoded_by(reference, frames, 1), frames, STATE);
-    const Errors decoder = errors_of(logits, decoded_by(reference, 1, expected), 9, VOCABULARY);
+    const Errors decoder = errors_of(logits, decoded_by(reference, 1, expected), READ, VOCABULARY);
     if (memcmp(encoded, encoded_of_threads, (size_t)frames * STATE * sizeof(float)) ||
-        memcmp(logits, logits_of_threads, 9 * VOCABULARY * sizeof(float)) ||
+        memcmp(logits, logits_of_threads, READ * VOCABULARY * sizeof(float)) ||
         memcmp(choices, of_threads, sizeof choices)) {
         printf("%s: the number of threads changes what is computed\n", api->name);
         wrong = 1;
     }
     wrong |= too_large(encoder) | too_large(decoder);
+    for (int32_t r = 1; r < READ; r += 2) wrong |= favourites_are_wrong(choices + r, logits + r * VOCABULARY);
     printf("%s: %s, against %s; errors of the encoder's rows %.1e, at most %.1e; of the decoder's %.1e, at most %.1e\n",
            api->name, wrong ? "WRONG" : "ok", reference->name, encoder.median, encoder.largest, decoder.median,
            decoder.largest);
