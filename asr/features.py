@@ -2,10 +2,8 @@
 
 import math
 from functools import lru_cache
-from typing import cast
 
 import torch
-import torchaudio
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,14 +56,31 @@ def _hann_window(device: torch.device) -> Tensor:
 
 @lru_cache
 def mel_filters(n_mels: int, device: torch.device = CPU) -> Tensor:
-    """Triangular filters on Slaney's mel scale, each of unit area; shape (n_mels, 201)."""
-    filters = torchaudio.functional.melscale_fbanks(
-        n_freqs=N_FFT // 2 + 1,
-        f_min=0.0,
-        f_max=SAMPLE_RATE / 2,
-        n_mels=n_mels,
-        sample_rate=SAMPLE_RATE,
-        norm="slaney",
-        mel_scale="slaney",
-    )
-    return cast(Tensor, filters.T.contiguous().to(device))
+    """Triangular filters on Slaney's mel scale, each of unit area; shape (n_mels, 201).
+
+    Each rises from the centre of the one before to its own and falls to the centre of the one after. The centres, and
+    the ends of the first and the last, are equally far apart in mels (Slaney, Auditory Toolbox, 1998: `mfcc.m`).
+    """
+    frequencies = torch.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1, dtype=torch.float64)
+    points = _slaney_hertz(torch.linspace(0, _slaney_mels(SAMPLE_RATE / 2), n_mels + 2, dtype=torch.float64))
+    below, centre, above = (points[i : i + n_mels, None] for i in range(3))
+    rising = (frequencies - below) / (centre - below)
+    falling = (above - frequencies) / (above - centre)
+    filters = torch.minimum(rising, falling).clamp(min=0) * 2 / (above - below)
+    return filters.float().to(device)
+
+
+# Slaney's mels: 200/3 Hz each up to 1000 Hz, and above it 27 of them, equal in ratio, to a factor of 6.4.
+_LINEAR_HERTZ = 200 / 3
+_LINEAR_END = 1000.0
+_LOG_STEP = math.log(6.4) / 27
+
+
+def _slaney_mels(hertz: float) -> float:
+    """Of a frequency above 1000 Hz."""
+    return _LINEAR_END / _LINEAR_HERTZ + math.log(hertz / _LINEAR_END) / _LOG_STEP
+
+
+def _slaney_hertz(mels: Tensor) -> Tensor:
+    above = mels - _LINEAR_END / _LINEAR_HERTZ
+    return torch.where(above < 0, mels * _LINEAR_HERTZ, _LINEAR_END * torch.exp(above * _LOG_STEP))

@@ -16,7 +16,7 @@ ARROWS = {
 }
 EXCEPTIONS = {("search", "asr.transcript")}  # its result types, and nothing else
 HTTP = {"fastapi", "starlette", "uvicorn", "httpx"}
-HEAVY = {"torch", "torchaudio", "av", "fastapi", "tantivy", "pydantic"}
+HEAVY = {"torch", "av", "fastapi", "tantivy", "pydantic"}
 
 
 def imported(room: str) -> set[str]:

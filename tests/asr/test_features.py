@@ -6,12 +6,17 @@ import torch
 import whisper.audio
 
 from asr.audio import SAMPLE_RATE, Samples
-from asr.features import HOP_LENGTH, WINDOW_SAMPLES, log_mel_spectrogram, padded_to_window
+from asr.features import HOP_LENGTH, WINDOW_SAMPLES, log_mel_spectrogram, mel_filters, padded_to_window
 from tests.asr.noises import at_level, coloured
 
 
 def reference(samples: Samples, n_mels: int) -> torch.Tensor:
     return whisper.audio.log_mel_spectrogram(whisper.audio.pad_or_trim(samples), n_mels)
+
+
+@pytest.mark.parametrize("n_mels", [80, 128])
+def test_mel_filters_equal_those_whisper_was_trained_with(n_mels: int) -> None:
+    torch.testing.assert_close(mel_filters(n_mels), whisper.audio.mel_filters("cpu", n_mels), atol=1e-8, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_mels", [80, 128])
