@@ -1,23 +1,26 @@
-# The server in an image: everything is installed in the first stage, the second runs it without root.
+# The server in an image: everything is installed in the build stage, the last runs it without root and without a compiler.
 FROM node:22-slim AS page
 COPY clients /src/clients
 RUN cd /src/clients/web && npm ci --omit=dev
 
-FROM python:3.12-slim AS build
+FROM python:3.12-slim-bookworm AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/sayseek
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE sayseek.py ./
+COPY requirements requirements
+# Where PyTorch comes from: by default its builds for the CPU. Empty (TORCH_INDEX=), it is the build with CUDA.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN /opt/sayseek/bin/python requirements/install.py --torch-index "$TORCH_INDEX" server
+COPY pyproject.toml hatch_build.py README.md LICENSE sayseek.py ./
 COPY asr asr
 COPY clients clients
 COPY search search
 COPY server server
 COPY vad vad
-RUN /opt/sayseek/bin/pip install '.[server]'
+RUN /opt/sayseek/bin/pip install --no-deps --no-build-isolation .
 
-FROM python:3.12-slim
-# The decoder is compiled for the processor on which the image runs, at its first start.
-RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+FROM python:3.12-slim-bookworm
 RUN useradd --create-home --uid 10001 sayseek && install -d -o sayseek -g sayseek /data
 COPY --from=build /opt/sayseek /opt/sayseek
 # What finds speech in the browser, so that only speech is sent.
