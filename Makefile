@@ -6,6 +6,7 @@ VENV        ?= .venv
 TORCH_INDEX ?=
 BIN         := $(VENV)/bin
 PAGE        := clients/web/node_modules/.package-lock.json
+NATIVE      := $(wildcard asr/native/*.[ch] asr/native/*/*.[ch])
 LOCK        := pyproject.toml $(wildcard requirements/*.txt)
 
 .PHONY: serve test test-lowest check lock newer clean FORCE
@@ -55,40 +56,10 @@ $(VENV)/.dev-ready: $(LOCK) $(VENV)/.torch-index | $(BIN)/python
 	@touch $@ $(VENV)/.server-ready
 
 # The project itself, which compiles what is in C.
-$(VENV)/.project-ready: pyproject.toml hatch_build.py requirements/build.txt $(wildcard asr/native/*.[ch] asr/native/*/*.h) | $(BIN)/python
+$(VENV)/.project-ready: pyproject.toml hatch_build.py requirements/build.txt $(NATIVE) | $(BIN)/python
 	@$(PIP) --quiet --require-hashes --no-deps --requirement requirements/build.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
-
-$(VENV)/.lock-ready
-	$(BIN)/python requirements/lock.py --upgrade '$(UPGRADE)'
-
-# Which newer releases break the project: ONLY="httpx rich" tries those.
-newer: $(VENV)/.dev-ready $(VENV)/.project-ready
-	$(BIN)/python requirements/newer.py $(ONLY)
-
-clean:
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache clients/web/node_modules
-
-$(BIN)/python:
-	@echo "==> Making a Python environment in $(VENV)"
-	@$(PYTHON) -c 'import sys; sys.exit("Sayseek needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if not (3, 11) <= sys.version_info < (3, 14) else None'
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-
-INSTALL = $(BIN)/python requirements/install.py --torch-index '$(TORCH_INDEX)'
-PROJECT = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
-
-$(VENV)/.server-ready: $(LOCK) $(VENV)/.torch-index | $(BIN)/python
-	@echo "==> Installing the server, PyTorch and the speech models (once; a few minutes)"
-	@$(INSTALL) server
-	@$(PROJECT)
-	@touch $@
-
-$(VENV)/.dev-ready: $(LOCK) $(VENV)/.torch-index | $(BIN)/python
-	@echo "==> Installing the server, PyTorch, the speech models and the test tools (once; a few minutes)"
-	@$(INSTALL) dev
-	@$(PROJECT)
-	@touch $@ $(VENV)/.server-ready
 
 $(VENV)/.lock-ready: requirements/lock.txt | $(BIN)/python
 	@$(PIP) --require-hashes --requirement $<

@@ -1,0 +1,63 @@
+"""A throw-away environment over the one at hand: what is installed in it comes first, all else is lent from beneath."""
+
+import shutil
+import subprocess
+import sysconfig
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# These meet most dependencies within a minute or two: they need neither PostgreSQL nor, but for the API, a model.
+TESTS = [
+    "tests/vad/test_detector.py",
+    "tests/vad/test_voicing.py",
+    "tests/clients/test_asking.py",
+    "tests/clients/test_cli.py::test_an_environment_that_cannot_be_used_is_told",
+    "tests/clients/test_cli.py::test_ctrl_c_leaves_at_once_and_quietly",
+    "tests/clients/test_cli.py::test_errors_are_objects_in_the_same_stream",
+    "tests/clients/test_cli.py::test_no_server",
+    "tests/clients/test_cli.py::test_people_read_what_was_heard_and_found",
+    "tests/clients/test_cli.py::test_standard_input",
+    "tests/clients/test_client.py",
+    "tests/clients/test_microphone.py",
+    "tests/clients/test_public_names.py",
+    "tests/clients/test_stream.py",
+    "tests/search/test_document.py",
+    "tests/search/test_tantivy_index.py",
+    "tests/server/test_api.py",
+    "tests/server/test_connections.py",
+    "tests/server/test_page.py",
+    "tests/server/test_settings.py",
+    "tests/server/test_websocket.py",
+    "tests/asr/test_audio.py",
+    "tests/asr/test_tokenizer.py",
+]
+SLOW = ["Killed", "hours", "key_is_asked", "replicas", "silence_that", "where_the_index_is", "takes_long", "arithmetic"]
+
+
+class Overlay:
+    """An environment in a folder, which is emptied first, over that of the running Python."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, symlinks=True)
+        self.python = str(folder / "bin" / "python")
+        (site_packages,) = (folder / "lib").glob("python3.*/site-packages")
+        (site_packages / "beneath.pth").write_text(sysconfig.get_path("purelib"))
+
+    def install(self, *arguments: str) -> str:
+        """What went wrong, if anything did."""
+        return self._run("pip", "install", "--disable-pip-version-check", "--quiet", *arguments)
+
+    def test(self) -> str:
+        """Import the server, then run the quick tests: what went wrong, if anything did."""
+        failed = self._run("server.cli", "serve", "--help")
+        return failed or self._run(
+            "pytest", "-p", "no:cacheprovider", "--tb=short", "-k", f"not ({' or '.join(SLOW)})", *TESTS
+        )
+
+    def _run(self, module: str, *arguments: str) -> str:
+        command = [self.python, "-m", module, *arguments]
+        done = subprocess.run(command, text=True, capture_output=True, check=False, cwd=ROOT)
+        return done.stdout + done.stderr if done.returncode else ""
