@@ -12,6 +12,7 @@ typedef uint8_t Level;
 typedef __m512i Sums, Weights, LevelGroup;
 #define INPUTS 4
 #define LANES 16
+#define AHEAD 0
 #define BLOCK_ROWS 4
 #define BLOCK_VECTORS 4
 

@@ -13,6 +13,7 @@ typedef int16_t Level;
 typedef __m256i Sums, Weights, LevelGroup;
 #define INPUTS 2
 #define LANES 8
+#define AHEAD 1024
 #define BLOCK_ROWS 6
 #define BLOCK_VECTORS 2
 

@@ -13,6 +13,7 @@ typedef uint8_t Level;
 typedef __m256i Sums, Weights, LevelGroup;
 #define INPUTS 4
 #define LANES 8
+#define AHEAD 0
 #define BLOCK_ROWS 6
 #define BLOCK_VECTORS 2
 

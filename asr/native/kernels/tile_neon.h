@@ -13,6 +13,7 @@ typedef int16x8_t Weights;
 typedef int16_t LevelGroup;
 #define INPUTS 1
 #define LANES 8
+#define AHEAD 0
 #define BLOCK_ROWS 6
 #define BLOCK_VECTORS 2
 

@@ -12,6 +12,7 @@ typedef int32x4_t Sums;
 typedef int8x16_t Weights, LevelGroup;
 #define INPUTS 4
 #define LANES 4
+#define AHEAD 0
 #define BLOCK_ROWS 6
 #define BLOCK_VECTORS 4
 
