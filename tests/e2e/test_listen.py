@@ -22,6 +22,9 @@ from tests.e2e.listening import (
 )
 
 
+ENOUGH_INTERIMS = 5  # for some words to be stable: those in which two interims agree
+
+
 @pytest.fixture
 def toronto(sample_files: list[Path]) -> Path:
     return next(path for path in sample_files if "toronto" in path.name)
@@ -85,19 +88,25 @@ def test_any_rate_channels_and_message_size(
 
 
 def test_words_appear_while_somebody_speaks_and_what_is_stable_stays(server: Server, toronto: Path) -> None:
-    """Three interims follow from the speaker's pace, which follows from how long the same words took just before."""
+    """The interims follow from the speaker's pace, which follows from how long the same words took just before.
+
+    A machine that has become slower since gives too few of them to compare, and is spoken to more slowly.
+    """
     with listening(server) as measured:
         measured.send(spoken(toronto))
         assert measured.close_stream() == 1000
     slower = slowness(measured.finals[0])
-    with listening(server, interim_results="true", vad_events="true", utterance_end_ms=1000) as listener:
-        listener.speak(spoken(toronto) + silence(0.5).tobytes(), slower=slower)
-        assert listener.close_stream() == 1000
+    for slowdown in (slower, 2 * slower, 4 * slower):
+        with listening(server, interim_results="true", vad_events="true", utterance_end_ms=1000) as listener:
+            listener.speak(spoken(toronto) + silence(0.5).tobytes(), slower=slowdown)
+            assert listener.close_stream() == 1000
+        if len(listener.interims) >= ENOUGH_INTERIMS:
+            break
     kinds = [message["type"] for message in listener.messages]
     assert kinds[1] == "SpeechStarted"
     assert kinds[-2:] == ["UtteranceEnd", "Metadata"]
     assert listener.messages[-2]["last_word_end"] == pytest.approx(listener.finals[0]["start"] + 2.3, abs=0.7)
-    assert len(listener.interims) >= 3
+    assert len(listener.interims) >= ENOUGH_INTERIMS
     before = ""
     for interim in listener.interims:
         assert text(interim).startswith(interim["stable"])
