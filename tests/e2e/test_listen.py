@@ -21,7 +21,6 @@ from tests.e2e.listening import (
     titles,
 )
 
-
 ENOUGH_INTERIMS = 5  # for some words to be stable: those in which two interims agree
 
 
