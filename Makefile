@@ -57,8 +57,10 @@ $(VENV)/.dev-ready: $(LOCK) $(VENV)/.torch-index | $(BIN)/python
 
 # The project itself, which compiles what is in C.
 $(VENV)/.project-ready: pyproject.toml hatch_build.py requirements/build.txt $(NATIVE) | $(BIN)/python
+	@echo "==> Compiling what is in C (half a minute)"
 	@$(PIP) --quiet --require-hashes --no-deps --requirement requirements/build.txt
 	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
+	@test -e asr/native/libsayseek.so || echo "==> Nothing was compiled: recognition will be several times slower. With a C compiler (apt install gcc libc6-dev): make clean, and again"
 	@touch $@
 
 $(VENV)/.lock-ready: requirements/lock.txt | $(BIN)/python
