@@ -24,8 +24,9 @@ from asr.model import AudioEncoder, EncoderBlock
 
 USUAL_PEAK = 1.2  # of scaled log-mel, in clips of speech
 FLOOR = USUAL_PEAK - SCALED_RANGE
-FRAMES_FOR_ONE = 4  # of silence that one kept frame stands for
+FRAMES_FOR_ONE = 12  # of silence that one kept frame stands for
 SILENT_BIAS = math.log(FRAMES_FOR_ONE)  # added to the scores of kept frames
+FRAMES_AT_ONCE = 4  # of which encoded clips are multiples on a CPU
 MARGIN = 32  # frames of the silence after a clip that are encoded with it: its last sounds are felt there
 MEL_FRAMES_PER_FRAME = 2
 LOOK_AHEAD = 4  # mel frames beyond its own that the convolutions see
@@ -85,7 +86,7 @@ class Encoder:
     def __init__(
         self,
         encoder: AudioEncoder,
-        frames_at_once: int = FRAMES_FOR_ONE,
+        frames_at_once: int = FRAMES_AT_ONCE,
         *,
         silence: VirtualSilence | None = None,
     ) -> None:

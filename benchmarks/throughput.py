@@ -3,8 +3,8 @@
     pip install -e '.[benchmarks]'
     python -m benchmarks.throughput MANIFEST --model base --threads 2 --write
 
-Closed loop: so many clients, each asking again as soon as it is answered, in rounds that alternate with faster-whisper,
-which hears one clip after the other in process. Open loop: clips arrive at random times (Poisson) at shares of the
+Closed loop: so many clients, each asking again as soon as it is answered, or when it was told to where it is refused. The
+rounds alternate with faster-whisper, which hears one clip after the other in process. Open loop: clips arrive at random times (Poisson) at shares of the
 closed loop's rate, also far beyond it, and nobody asks twice.
 """
 
@@ -85,14 +85,17 @@ def as_form(path: Path) -> bytes:
     return request.read()
 
 
-async def ask(http: httpx.AsyncClient, clip: bytes, outcome: Outcome) -> None:
+async def ask(http: httpx.AsyncClient, clip: bytes, outcome: Outcome) -> float:
+    """Gives the seconds to wait before asking again."""
     started = time.perf_counter()
     response = await http.post("/v1/voice-search", content=clip, headers=FORM)
     outcome.statuses[response.status_code] += 1
     if response.status_code == 200:
         outcome.seconds.append(time.perf_counter() - started)
-    elif "retry-after" in response.headers:
-        outcome.retry_after.append(float(response.headers["retry-after"]))
+        return 0.0
+    wait = float(response.headers["retry-after"])
+    outcome.retry_after.append(wait)
+    return wait
 
 
 async def closed(address: str, clips: Iterator[bytes], clients: int, seconds: float) -> Outcome:
@@ -102,7 +105,7 @@ async def closed(address: str, clips: Iterator[bytes], clients: int, seconds: fl
 
         async def client() -> None:
             while time.perf_counter() < started + seconds:
-                await ask(http, next(clips), outcome)
+                await asyncio.sleep(await ask(http, next(clips), outcome))
 
         await asyncio.gather(*(client() for _ in range(clients)))
     outcome.duration = time.perf_counter() - started
@@ -152,6 +155,7 @@ def report(
 ) -> str:
     rate = statistics.median(outcome.rate for outcome in rounds)
     seconds = [second for outcome in rounds for second in outcome.seconds]
+    refused = sum(len(outcome.retry_after) for outcome in rounds)
     names = {
         f"Sayseek, {clients} clients": rate,
         "faster-whisper int8, one after the other": alone,
@@ -173,7 +177,8 @@ def report(
         (
             f"Closed loop, `{model}`, {threads} threads ({machine()}):",
             table(["", "clips/s", "Sayseek is … times faster"], rows),
-            f"Sayseek's answers: median {milliseconds(seconds, 0.5)}, p95 {milliseconds(seconds, 0.95)}.",
+            f"Sayseek's answers: median {milliseconds(seconds, 0.5)}, p95 {milliseconds(seconds, 0.95)}; "
+            f"refused {refused} times.",
             bars(names, "clips/s"),
             "Open loop:",
             table(["arrivals / capacity", "answered/s", "median, ms", "p95, ms", "statuses", "Retry-After"], open_rows),

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     max_audio_seconds: float = Field(120.0, gt=0, le=3600, description="Longest clip, in seconds once decoded.")
     max_queue: int = Field(64, ge=1, le=10_000, description="Clips that may be in work or waiting at once.")
     max_delay: float = Field(
-        1.0, ge=0, description="Seconds that a clip may have to wait for those before it; with more it gets no place."
+        4.0, ge=0, description="Seconds that a clip may have to wait for those before it; with more it gets no place."
     )
     queue_wait: float = Field(
         0.5, ge=0, le=60, description="Seconds that a request waits for a place before it is answered 503."

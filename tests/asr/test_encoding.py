@@ -10,7 +10,7 @@ from asr.audio import SAMPLE_RATE, Samples
 from asr.checkpoints import Checkpoint
 from asr.compute import GPU_FRAMES
 from asr.decoding import DecodedWindow, DecodingOptions
-from asr.encoding import FRAMES_FOR_ONE, MARGIN, SILENT_BIAS, USUAL_PEAK, Encoder, VirtualSilence
+from asr.encoding import FRAMES_AT_ONCE, FRAMES_FOR_ONE, MARGIN, SILENT_BIAS, USUAL_PEAK, Encoder, VirtualSilence
 from asr.engine import Engine
 from asr.features import log_mel_spectrogram, padded_to_window
 from asr.invention import MAX_NO_SPEECH_PROBABILITY
@@ -53,8 +53,8 @@ def test_a_clip_gives_its_own_frames_and_a_margin(encoder: Encoder, mel_frames: 
     (window,) = encoder.encode([torch.randn(N_MELS, mel_frames, generator=torch.Generator().manual_seed(mel_frames))])
     own = -(-mel_frames // 2)
     assert window.encoded.shape == (window.frames, 384)
-    assert window.frames % FRAMES_FOR_ONE == 0
-    assert min(own + MARGIN, 1500) <= window.frames < own + MARGIN + FRAMES_FOR_ONE
+    assert window.frames % FRAMES_AT_ONCE == 0
+    assert min(own + MARGIN, 1500) <= window.frames < own + MARGIN + FRAMES_AT_ONCE
     assert torch.isfinite(window.encoded).all()
 
 
@@ -78,10 +78,10 @@ def test_kept_frames_weigh_as_much_as_the_silence_they_stand_for(silence: Virtua
 def test_a_weight_counts_a_kept_frame_as_often_as_it_says(encoder: Encoder, speech: Samples) -> None:
     """The attention's biases give what keys and values repeated give."""
     block, silence = encoder.encoder.blocks[0], encoder.silence
-    x = torch.randn(1, 40, 384, generator=torch.Generator().manual_seed(0))
-    silent_from = silence.after(40)
+    x = torch.randn(1, 48, 384, generator=torch.Generator().manual_seed(0))
+    silent_from = silence.after(48)
     keys, values = (kept[0][:, :, silent_from:] for kept in (silence.keys, silence.values))
-    bias = torch.cat((torch.zeros(40), torch.full((silence.kept - silent_from,), SILENT_BIAS)))
+    bias = torch.cat((torch.zeros(48), torch.full((silence.kept - silent_from,), SILENT_BIAS)))
     weighted = block(x, (keys, values, bias))
     repeated = [kept.repeat_interleave(FRAMES_FOR_ONE, dim=2) for kept in (keys, values)]
     torch.testing.assert_close(weighted, block(x, (*repeated, torch.zeros(1500))), atol=1e-4, rtol=0)
