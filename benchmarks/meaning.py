@@ -77,12 +77,12 @@ def _ask_all(
 def _ask(
     row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: SearchIndex, options: DecodingOptions
 ) -> Asked:
-    """Hear a recording as the server does, and ask about the most names, where it would ask about any."""
+    """Hear a recording as the server does, and ask about those of the most names of which it would ask."""
     heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
     text = RecognisedText.of(heard)
     candidates = find_candidates(readings(heard), index, max(AMONG))
     documents = index.count()
-    proposal = Proposal(text, candidates if worth_asking(text, candidates, documents) else (), documents)
+    proposal = Proposal(text, worth_asking(text, candidates, documents), documents)
     told = score(proposal.texts).result() if score else []
     wanted = index.get(row["query_doc"])
     assert wanted, row

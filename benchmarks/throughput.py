@@ -3,9 +3,9 @@
     pip install -e '.[benchmarks]'
     python -m benchmarks.throughput MANIFEST --model base --threads 2 --write
 
-Closed loop: so many clients, each asking again as soon as it is answered, or when it was told to where it is refused. The
-rounds alternate with faster-whisper, which hears one clip after the other in process. Open loop: clips arrive at random times (Poisson) at shares of the
-closed loop's rate, also far beyond it, and nobody asks twice.
+Closed loop: so many clients, each asking again as soon as it is answered, or when it was told to where it is refused.
+The rounds alternate with faster-whisper, which hears one clip after the other in process. Open loop: clips arrive at
+random times (Poisson) at shares of the closed loop's rate, also far beyond it, and nobody asks twice.
 """
 
 import asyncio
@@ -105,7 +105,8 @@ async def closed(address: str, clips: Iterator[bytes], clients: int, seconds: fl
 
         async def client() -> None:
             while time.perf_counter() < started + seconds:
-                await asyncio.sleep(await ask(http, next(clips), outcome))
+                told_to_wait = await ask(http, next(clips), outcome)
+                await asyncio.sleep(told_to_wait)
 
         await asyncio.gather(*(client() for _ in range(clients)))
     outcome.duration = time.perf_counter() - started
@@ -177,8 +178,8 @@ def report(
         (
             f"Closed loop, `{model}`, {threads} threads ({machine()}):",
             table(["", "clips/s", "Sayseek is … times faster"], rows),
-            f"Sayseek's answers: median {milliseconds(seconds, 0.5)}, p95 {milliseconds(seconds, 0.95)}; "
-            f"refused {refused} times.",
+            f"Sayseek's answers: median {milliseconds(seconds, 0.5)}, p95 {milliseconds(seconds, 0.95)}.",
+            f"Refused {refused} times.",
             bars(names, "clips/s"),
             "Open loop:",
             table(["arrivals / capacity", "answered/s", "median, ms", "p95, ms", "statuses", "Retry-After"], open_rows),

@@ -108,16 +108,20 @@ def meanings(
     return sorted([plain, *names], key=lambda meaning: -meaning.probability)
 
 
-def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate], documents: int) -> bool:
-    """Whether the acoustic model may find that one of these names was meant, and not what the text says.
+def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate], documents: int) -> list[Candidate]:
+    """The names of which the acoustic model may find that they were meant, and not what the text says.
 
-    Where the name that sounds best stands in the text there is nothing to be asked, nor where it does not sound so well
-    that it could be believed.
+    Where the name that sounds best stands in the text there is nothing to be asked, nor of a name that does not sound
+    so well that it could be believed.
     """
-    if not candidates or heard.says(named := sentence(candidates[0])):
-        return False
-    total = SOUND * candidates[0].evidence + MOST_ACOUSTIC
-    return WITH_LIKELIHOODS.probability(total, heard, named, documents) >= LEAST_PROBABILITY
+    if not candidates or heard.says(sentence(candidates[0])):
+        return []
+    return [candidate for candidate in candidates if _may_be_believed(heard, candidate, documents)]
+
+
+def _may_be_believed(heard: RecognisedText, candidate: Candidate, documents: int) -> bool:
+    total = SOUND * candidate.evidence + MOST_ACOUSTIC
+    return WITH_LIKELIHOODS.probability(total, heard, sentence(candidate), documents) >= LEAST_PROBABILITY
 
 
 def sentence(candidate: Candidate) -> str:

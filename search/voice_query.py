@@ -50,9 +50,9 @@ class Proposal:
 def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter] = ()) -> Proposal:
     """Names of the catalogue that may have been said; none where that is not worth asking."""
     heard = RecognisedText.of(transcript)
-    candidates = find_candidates(readings(transcript), index, PROPOSED, filters)
     documents = index.count()
-    return Proposal(heard, candidates if worth_asking(heard, candidates, documents) else (), documents)
+    candidates = find_candidates(readings(transcript), index, PROPOSED, filters)
+    return Proposal(heard, worth_asking(heard, candidates, documents), documents)
 
 
 def readings(transcript: Transcript) -> list[str]:

@@ -94,7 +94,9 @@ def test_a_name_that_was_heard_because_it_was_expected_counts_for_less() -> None
 
 def test_the_acoustic_model_is_asked_only_where_its_word_may_matter() -> None:
     heard_so = candidate("Gáburong", "Restaurants in Gáburong.", 6.0)
-    assert worth_asking(heard(0.1), [GABORONE, heard_so], 5000)
+    assert worth_asking(heard(0.1), [GABORONE, heard_so], 5000) == [GABORONE, heard_so]
     assert not worth_asking(heard(0.1), [heard_so, GABORONE], 5000)  # the text says it
-    assert not worth_asking(heard(0.99), [candidate("Gabon", "Restaurants in Gabon.", 1.0)], 5000)
+    weak = candidate("Gabon", "Restaurants in Gabon.", 1.0)
+    assert not worth_asking(heard(0.99), [weak], 5000)
+    assert worth_asking(heard(0.1), [GABORONE, candidate("Gabon", "Restaurants in Gabon.", -9.0)], 5000) == [GABORONE]
     assert not worth_asking(heard(0.1), [], 5000)
