@@ -25,16 +25,20 @@ def plain(tiny_en: Checkpoint) -> Encoder:
     return Compute.plain(tiny_en, threads=1).encoder
 
 
-@pytest.mark.parametrize("seconds", [0.5, 3.0, 10.0, 29.2, 29.36, 29.5, 30.0])
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 29.2, 29.36, 29.5, 30.0])
 def test_clips_of_every_length_are_encoded_alike(
     native: Encoder, plain: Encoder, speech: Samples, seconds: float
 ) -> None:
     """Nothing lies beyond a clip that fills its window: from 29.3 s on that once broke."""
     samples = np.tile(speech, 12)[: round(seconds * SAMPLE_RATE)]
     mel = log_mel_spectrogram(samples, 80)
-    for ours, theirs in ((native.encode, plain.encode), (native.encode_whole, plain.encode_whole)):
-        expected = theirs([mel])[0].encoded
-        assert relative_error(ours([mel])[0].encoded, expected) < LARGEST_ERROR
+    assert relative_error(native.encode([mel])[0].encoded, plain.encode([mel])[0].encoded) < LARGEST_ERROR
+
+
+def test_whole_windows_are_encoded_alike(native: Encoder, plain: Encoder, speech: Samples) -> None:
+    mel = log_mel_spectrogram(speech, 80)
+    expected = plain.encode_whole([mel])[0].encoded
+    assert relative_error(native.encode_whole([mel])[0].encoded, expected) < LARGEST_ERROR
 
 
 def relative_error(ours: torch.Tensor, expected: torch.Tensor) -> float:

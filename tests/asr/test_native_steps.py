@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from asr.checkpoints import Checkpoint
-from asr.encoding import EncodedWindow, Encoder
+from asr.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from asr.model import ModelDimensions, TextDecoder, Whisper
 from asr.native.build import PATHS
 from asr.native.library import Kernels, NativeUnavailable
@@ -43,7 +43,7 @@ def test_one_layer_equals_its_arithmetic_spelt_out(name: str, path: str, request
     stepper = NativeSteps(decoder, silence, KERNELS[path], context=CONTEXT)
     spelt_out = Int8Decoder(decoder, ATTENTION[PATHS[path].products])
     tokens = [*checkpoint.tokenizer.prompt("en"), 1396, 1182, 295, 257, 640, 407]
-    window = EncodedWindow(silence.encoded.repeat_interleave(4, dim=0))
+    window = EncodedWindow(silence.encoded.repeat_interleave(FRAMES_FOR_ONE, dim=0))
     past = stepper.begin(stepper.hear(window))
     choices = stepper.step([Row(past, token, i, wants_logits=True) for i, token in enumerate(tokens)])
     ours = torch.stack([choice.logits for choice in choices if choice.logits is not None])

@@ -83,7 +83,7 @@ def test_steps_have_few_shapes(static: StaticSteps, windows: list[EncodedWindow]
     }
     assert {shape.rows for shape in shapes} == {1, 2, 4, 8, 16, 32, 64, 128, 192, 256}
     assert {shape.past for shape in shapes} == {64, static.context}
-    assert {shape.frames for shape in shapes} == {768, 1536}
+    assert {shape.frames for shape in shapes} == {512, 1536}
     assert static.shape([Row(short, 0, 5), Row(whole, 0, 70)]) == Shape(2, static.context, 1536)
 
 
