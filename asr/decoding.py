@@ -10,7 +10,7 @@ model would choose; it says how likely they are, which counts as for any token.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from asr.bias import Earned, PhraseTrie
 from asr.biased_search import BEAM, BiasedSearch
 from asr.checkpoints import Checkpoint
+from asr.loops import LoopWatch
 from asr.sequence import TokenSequence
 from asr.steps import Choice, Heard, Row, Stepper, Suppression
 from asr.tokenizer import Tokenizer
@@ -83,7 +84,8 @@ class DecodedWindow:
     `no_speech_probability` is what the model gives its no-speech token where the transcript starts; `complete` says
     whether the model came to an end by itself, `ending` how likely it found that after the last word, with a full stop
     or without (0 where nobody asked). `biased` are the readings with expected phrases that were asked for, the best
-    first. `encode_seconds` and `decode_seconds` say where the time went.
+    first. `looped` tells of a text that ended in a loop (`asr.loops`), `doubted` that a first hearing found no speech
+    in the window. `encode_seconds` and `decode_seconds` say where the time went.
     """
 
     best: Reading
@@ -92,6 +94,8 @@ class DecodedWindow:
     no_speech_probability: float
     complete: bool = True
     ending: float = 0.0
+    looped: bool = False
+    doubted: bool = False
     biased: tuple[Reading, ...] = ()
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
@@ -135,6 +139,7 @@ class WindowDecoding:
         self._branches: list[TokenSequence] = []
         self._biased: BiasedSearch | None = None
         self._ending = 0.0
+        self._watch = LoopWatch()
 
     @property
     def finished(self) -> bool:
@@ -170,13 +175,15 @@ class WindowDecoding:
         best, biased = self._greedy, self._biased.ended if self._biased else []
         if biased and not self._options.biased_readings:
             best = max(best, biased[0], key=lambda sequence: sequence.score)
+        loop = self._watch.loop if best is self._greedy else None
         return DecodedWindow(
-            best=self._reading(best),
+            best=self._reading(best) if loop is None else self._looped_reading(*loop),
             alternatives=tuple(sorted(readings, key=lambda reading: -reading.avg_logprob)),
             language=self._language or self._options.languages[0],
             no_speech_probability=self._no_speech_probability,
             complete=self._greedy.finished,
             ending=self._ending,
+            looped=loop is not None,
             biased=tuple(map(self._reading, biased[: self._options.biased_readings])),
         )
 
@@ -197,7 +204,7 @@ class WindowDecoding:
         if self._language is None:
             return [Row(past, self._prompt[0], 0, wants_logits=True)]
         tokens = [*self._prompt, *self._forced]
-        following = [*tokens[1:], None]
+        following = [*tokens[1:], self._rules.tokenizer.eot]
         earned = self._earned_by_forced()
         text_begins, last = len(self._prompt) - 1, len(tokens) - 1
         # The transcript begins as forced; only readings beside it may depart within that.
@@ -241,6 +248,7 @@ class WindowDecoding:
         departures: list[tuple[TokenSequence, TokenSequence]] = []
         for token, choice in zip(self._forced, before, strict=True):
             departures += self._departures(self._greedy, choice, token, choice.expected_logprob)
+            self._watch.note(self._greedy.tokens, -math.inf)  # no loop ends within what is forced
             self._greedy.append(token, choice.expected_logprob, tokenizer)
         departures += self._departures(self._greedy, last, last.token, last.logprob)
         self._go_on(self._greedy, last)
@@ -284,6 +292,7 @@ class WindowDecoding:
             position,
             self._rules.suppression.later,
             wants_logits,
+            expected=self._rules.tokenizer.eot if sequence is self._greedy else None,
             favoured=sequence.earned.favoured if sequence.earned else None,
         )
 
@@ -291,6 +300,10 @@ class WindowDecoding:
         if sequence is self._greedy:
             self._branch(choice)
             self._note_ending(choice)
+            self._watch.note(sequence.tokens, choice.expected_logprob)
+            if (end := self._watch.end) is not None:
+                sequence.end_after(end, self._watch.end_logprobs[end])
+                return
         sequence.append(choice.token, choice.logprob, self._rules.tokenizer)
 
     def _note_ending(self, choice: Choice) -> None:
@@ -331,6 +344,11 @@ class WindowDecoding:
     def _reading(self, sequence: TokenSequence) -> Reading:
         text = self._rules.tokenizer.decode(sequence.tokens)
         return Reading(text, tuple(sequence.tokens), sequence.avg_logprob, self._word_confidences(sequence))
+
+    def _looped_reading(self, begin: int, length: int) -> Reading:
+        """Its first round is the evidence for all of it: whatever was said once is likely again, said or not."""
+        first = self._greedy.logprobs[: begin + length]
+        return replace(self._reading(self._greedy), avg_logprob=sum(first) / len(first))
 
     def _word_confidences(self, sequence: TokenSequence) -> tuple[float, ...]:
         words: list[float] = []

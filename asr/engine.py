@@ -23,7 +23,7 @@ from asr.compute import Compute
 from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.features import frame_count, log_mel_spectrogram
-from asr.invention import is_doubtful
+from asr.invention import is_doubtful, is_invented
 from asr.measuring import Measured
 from asr.scheduler import Scheduler, Turn
 from asr.scoring import TextScoring
@@ -57,7 +57,7 @@ class Hearing:
     """One window on its way through the engine, first as its own frames and, if that is doubted, as a whole window.
 
     `samples` are at 16 kHz, `frames` how many they are encoded as; None for a whole window. The seconds are those of
-    both hearings. It has a `decoding` while it is being read.
+    both hearings. It has a `decoding` while it is being read. It is `doubted` where the first found no speech.
     """
 
     samples: Samples
@@ -66,6 +66,7 @@ class Hearing:
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
     encoded_at: float = 0.0
+    doubted: bool = False
 
     @property
     def whole(self) -> bool:
@@ -347,7 +348,7 @@ class Engine:
 
     def _finish_window(self, job: HearingJob, decoding: WindowDecoding) -> None:
         """Have it read or heard again if need be; else give up its seats, and go on to the next window or answer."""
-        window = decoding.result()
+        window = replace(decoding.result(), doubted=job.hearing.doubted)
         doubted = not job.hearing.whole and not job.deferrable and is_doubtful(window)
         if not doubted and not begins_with(window.best.text, job.options.stable):
             self._read_again(job, decoding)
@@ -356,6 +357,7 @@ class Engine:
             self._leave(job)
             job.hearing.decode_seconds += time.monotonic() - job.hearing.encoded_at
             if doubted:
+                job.hearing.doubted = is_invented(window)
                 self._hear_again(job)
             else:
                 self._keep(job, window)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE, Audio
 from asr.transcript import Quality, Verdict
+from asr.windows import spoken_stretches
 from vad.detector import speech_frames
 from vad.frames import FRAME_SECONDS
 from vad.noise_floor import voice_levels
@@ -18,14 +19,15 @@ from vad.noise_floor import voice_levels
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
 RANGE_PERCENTILES = (5, 95)
+TOLERANCE = 1e-6  # seconds, of a sum of frames
 
 
 @dataclass(frozen=True)
 class GateOptions:
     """Least seconds of a clip and of speech in it, dBFS of its loudest 20 ms, and share of clipped samples.
 
-    `min_level_range` is in dB, between the quiet and the loud moments of a clip: syllables make it 13 dB and more,
-    also in noise at 10 dB; hum, tones, fans and hiss stay below 7 dB, whatever WebRTC VAD takes them for.
+    `min_level_range` is in dB, between the quiet and the loud moments of a stretch of speech: syllables make it 13 dB
+    and more, also in noise at 10 dB; hum, tones, fans and hiss stay below 7 dB, whatever WebRTC VAD takes them for.
     """
 
     min_seconds: float = 0.1
@@ -42,7 +44,10 @@ class Gate:
         self.options = options
 
     def inspect(self, audio: Audio) -> tuple[Quality, npt.NDArray[np.bool_]]:
-        """The figures of a clip, and for each 20 ms frame whether it is speech."""
+        """The figures of a clip, and for each 20 ms frame whether it is speech that is worth recognising.
+
+        A stretch of speech is judged by itself, however long the silence is in which it lies.
+        """
         pcm = np.round(audio.samples * 32767).astype(np.int16)
         levels = voice_levels(_frames(pcm), SAMPLE_RATE)
         speech = speech_frames(pcm, levels)
@@ -54,15 +59,29 @@ class Gate:
             clipped=round(audio.clipped, 4),
             verdict=Verdict.OK,
         )
-        return replace(quality, verdict=self._verdict(quality, _dbfs(float(power.max())), levels)), speech
+        worth = self._worth_recognising(speech, levels)
+        return replace(quality, verdict=self._verdict(quality, _dbfs(float(power.max())), worth)), worth
 
-    def _verdict(self, quality: Quality, loudest: float, levels: npt.NDArray[np.float64]) -> Verdict:
+    def _worth_recognising(
+        self, speech: npt.NDArray[np.bool_], levels: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.bool_]:
+        """The frames of speech of those stretches that have enough of it, and syllables in it."""
+        worth = np.zeros_like(speech)
+        for first, last in spoken_stretches(speech):
+            seconds = np.count_nonzero(speech[first:last]) * FRAME_SECONDS
+            if seconds < self.options.min_speech_seconds - TOLERANCE:
+                continue
+            if _level_range(levels[first:last]) >= self.options.min_level_range:
+                worth[first:last] = speech[first:last]
+        return worth
+
+    def _verdict(self, quality: Quality, loudest: float, worth: npt.NDArray[np.bool_]) -> Verdict:
         options = self.options
         if quality.duration < options.min_seconds:
             return Verdict.TOO_SHORT
         if loudest < options.silence_dbfs:
             return Verdict.SILENT
-        if quality.speech_seconds < options.min_speech_seconds or _level_range(levels) < options.min_level_range:
+        if not worth.any():
             return Verdict.NO_SPEECH
         return Verdict.CLIPPED if quality.clipped > options.max_clipped else Verdict.OK
 

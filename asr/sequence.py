@@ -33,6 +33,10 @@ class TokenSequence:
         else:
             self.tokens.append(token)
 
+    def end_after(self, count: int, logprob: float) -> None:
+        """End with the first `count` tokens, at which the end of text has this log-probability."""
+        self.tokens, self.logprobs, self.finished = self.tokens[:count], [*self.logprobs[:count], logprob], True
+
     @property
     def avg_logprob(self) -> float:
         """Mean over the text tokens and the end of text, as the reference counts; so too where it never came."""

@@ -19,7 +19,7 @@ from asr.quality import Gate
 from asr.replicas import Replicas
 from asr.tokenizer import Tokenizer
 from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
-from asr.windows import split_at_pauses, without_idle_ends
+from asr.windows import FRAME_SAMPLES, split_at_pauses, spoken_stretches
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,13 @@ class Transcriber:
         return Prepared(quality, tuple(windows), time.monotonic() - started)
 
     def _windows(self, samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Samples]:
-        if not self.engine.whole_windows:
-            samples, speech = without_idle_ends(samples, speech)
-        return split_at_pauses(samples, speech)
+        if self.engine.whole_windows:
+            return split_at_pauses(samples, speech)
+        return [
+            window
+            for first, last in spoken_stretches(speech)
+            for window in split_at_pauses(samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES], speech[first:last])
+        ]
 
     def assemble(
         self, prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None, *, is_partial: bool = False

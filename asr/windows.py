@@ -13,6 +13,8 @@ FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 LONGEST_SECONDS = 29.5
 WINDOW_FRAMES = round(LONGEST_SECONDS / FRAME_SECONDS)
 IDLE_FRAMES = round(0.5 / FRAME_SECONDS)  # before and after speech that stay: soft sounds pass for none
+# With a longer pause two windows are quicker, and nothing is made up of what lies between.
+LONG_PAUSE_FRAMES = round(3.0 / FRAME_SECONDS)
 EARLIEST_CUT = WINDOW_FRAMES // 2  # a window is at least half full, however long the pauses before
 
 
@@ -33,10 +35,18 @@ def split_at_pauses(samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Sam
     ]
 
 
-def without_idle_ends(samples: Samples, speech: npt.NDArray[np.bool_]) -> tuple[Samples, npt.NDArray[np.bool_]]:
-    """The samples and their frames from a little before the first frame of speech to a little after the last."""
+def spoken_stretches(speech: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where speech is, from a little before its first frame to a little after its last, with short pauses in it.
+
+    `speech` (frames,) tells for each 20 ms frame whether it is speech; gives the first frame of each stretch and the
+    one after its last.
+    """
     spoken = np.flatnonzero(speech)
     if not len(spoken):
-        return samples, speech
-    first, last = max(int(spoken[0]) - IDLE_FRAMES, 0), int(spoken[-1]) + 1 + IDLE_FRAMES
-    return samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES], speech[first:last]
+        return []
+    gaps = np.flatnonzero(np.diff(spoken) > LONG_PAUSE_FRAMES)
+    firsts, lasts = spoken[[0, *(gaps + 1)]], spoken[[*gaps, -1]]
+    return [
+        (max(int(first) - IDLE_FRAMES, 0), min(int(last) + 1 + IDLE_FRAMES, len(speech)))
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
