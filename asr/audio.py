@@ -18,6 +18,7 @@ import soundfile
 import soxr
 
 from asr.errors import AudioTooLong, InvalidAudio
+from vad.channels import ChannelMixer
 
 SAMPLE_RATE = 16_000  # Hz; what Whisper and the rest of this package work at
 BLOCK_FRAMES = 16_384
@@ -63,7 +64,7 @@ class AudioLimits:
     min_sample_rate: int = 8_000
     max_sample_rate: int = 96_000
     max_channels: int = 8
-    max_decoding_seconds: float = 1.5
+    max_decoding_seconds: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,12 @@ class _Collector:
         self._counted = 0
         self._clipped = 0
         self._blocks: list[Samples] = []
+        self._mixer: ChannelMixer | None = None
         self._resampler: soxr.ResampleStream | None = None
 
     @property
     def begun(self) -> bool:
-        return self._sample_rate > 0
+        return self._mixer is not None
 
     def begin(self, sample_rate: int, channels: int) -> None:
         """Check what the header says, in Hz and channels, before anything is decoded."""
@@ -139,11 +141,13 @@ class _Collector:
                 f"The audio has {channels} channels. Send 1 to {limits.max_channels}; mono is best for speech."
             )
         self._sample_rate = sample_rate
+        self._mixer = ChannelMixer(channels, sample_rate)
         if sample_rate != SAMPLE_RATE:
             self._resampler = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
 
     def add(self, block: Samples) -> None:
-        """Take a block of shape (frames, channels) at the source's rate."""
+        """Take a block of shape (frames, channels) at the source's rate, once begun."""
+        assert self._mixer
         self.source_seconds += len(block) / self._sample_rate
         if self.source_seconds > self.limits.max_seconds + ROUNDING_SECONDS:
             raise AudioTooLong(
@@ -155,7 +159,7 @@ class _Collector:
         # Counted before channels are mixed and rates changed, which hide it.
         self._clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
         self._counted += block.size
-        mono = block.mean(axis=1, dtype=np.float32)
+        mono = self._mixer.mix(block)
         self._blocks.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
 
     def check_deadline(self) -> None:

@@ -11,6 +11,7 @@ import soundfile
 import soxr
 
 from clients.errors import UnreadableRecording
+from vad.channels import ChannelMixer
 from vad.endpointer import EndpointerOptions
 from vad.utterances import DEFAULT_OPTIONS, SAMPLE_RATE, Samples, Utterance, UtteranceCutter, pcm16
 
@@ -62,9 +63,10 @@ def blocks(recording: Path | BinaryIO) -> Iterator[Samples]:
     """A recording that `is_readable`, as 16 kHz mono, a part of a second at a time. Raises as `utterances`."""
     with _opened(recording) as file, _translated_errors(), soundfile.SoundFile(file, closefd=False) as sound:
         resampler = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, num_channels=1, dtype="float32")
+        mixer = ChannelMixer(sound.channels, sound.samplerate)
         size = max(1, sound.samplerate // BLOCKS_PER_SECOND)
         while len(block := sound.read(size, dtype="float32", always_2d=True)):
-            yield pcm16(resampler.resample_chunk(block.mean(axis=1)))
+            yield pcm16(resampler.resample_chunk(mixer.mix(block)))
         yield pcm16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
 
 

@@ -74,6 +74,15 @@ def test_any_rate_and_channel_count_becomes_16_khz_mono(speech: Samples, sample_
     assert len(audio.samples) == pytest.approx(len(speech), abs=50)
 
 
+@pytest.mark.parametrize("container", ["FLAC", "WAV"])
+def test_speech_in_any_channel_is_heard(speech: Samples, container: str) -> None:
+    noise = np.asarray(np.random.default_rng(0).standard_normal(len(speech)) * 0.1, np.float32)
+    for channels in ([speech, -speech], [noise, speech], [np.zeros_like(speech)] * 7 + [speech]):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, np.stack(channels, axis=1), SAMPLE_RATE, format=container)
+        assert abs(np.corrcoef(decode_audio(buffer.getvalue()).samples[8_000:], speech[8_000:])[0, 1]) > 0.9
+
+
 @pytest.mark.parametrize(("sample_rate", "channels"), [(4_000, 1), (192_000, 1), (16_000, 9)])
 def test_rates_and_channels_out_of_range_are_refused(speech: Samples, sample_rate: int, channels: int) -> None:
     with pytest.raises(InvalidAudio, match=str(sample_rate if channels == 1 else channels)):

@@ -62,6 +62,14 @@ def test_any_rate_and_channel_count_gives_the_same_utterances(
         assert np.std(utterance.samples) == pytest.approx(np.std(same.samples), rel=0.1)
 
 
+def test_inverted_channels_give_the_same_utterances(conversation: Samples) -> None:
+    content = io.BytesIO()
+    soundfile.write(content, np.stack((conversation, -conversation), axis=1), SAMPLE_RATE, format="FLAC")
+    expected = in_file(with_sndfile(conversation, "FLAC"))
+    for utterance, same in zip(utterances(content), expected, strict=True):
+        assert (utterance.start, utterance.end) == pytest.approx((same.start, same.end), abs=0.05)
+
+
 def test_an_utterance_is_sent_as_flac_without_loss(conversation: Samples) -> None:
     utterance = in_file(with_sndfile(conversation, "FLAC"))[0]
     samples, rate = soundfile.read(io.BytesIO(as_flac(utterance.samples)), dtype="int16")

@@ -118,6 +118,15 @@ def test_words_appear_while_somebody_speaks_and_what_is_stable_stays(server: Ser
     assert last < listener.messages.index(listener.finals[0])
 
 
+def test_inverted_channels_are_heard(server: Server, toronto: Path) -> None:
+    """Their mean is silence."""
+    pcm = np.frombuffer(spoken(toronto), "<i2")
+    with listening(server, channels=2) as listener:
+        listener.send(np.stack((pcm, -pcm), axis=1).tobytes())
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Toronto"]
+
+
 def test_every_finalize_gets_exactly_one_final(server: Server, toronto: Path) -> None:
     with listening(server, endpointing="false", interim_results="true") as listener:
         listener.tell("Finalize")
