@@ -7,6 +7,7 @@ The content decides how bytes are read, never a file's name. libsndfile reads wh
 import io
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,10 +18,14 @@ import soundfile
 import soxr
 
 from asr.errors import AudioTooLong, InvalidAudio
+from vad.channels import ChannelMixer
 
 SAMPLE_RATE = 16_000  # Hz; what Whisper and the rest of this package work at
 BLOCK_FRAMES = 16_384
 OGG_PAGE = b"OggS"
+RIFF_FORMS = (b"RIFF", b"RF64")
+SIZE_UNKNOWN = b"\xff\xff\xff\xff"
+FMT_BYTES = 64  # no more of a wav's `fmt ` chunk is believed; the largest in use has 50
 # A float recording may be written at another scale, such as that of 16 bit; a few samples beyond 1 are only clipped.
 WRONG_SCALE = 2.0
 USUAL_PEAK_PERCENTILE = 99.9
@@ -59,7 +64,7 @@ class AudioLimits:
     min_sample_rate: int = 8_000
     max_sample_rate: int = 96_000
     max_channels: int = 8
-    max_decoding_seconds: float = 1.5
+    max_decoding_seconds: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Audio:
 def decode_audio(data: bytes, limits: AudioLimits = AudioLimits()) -> Audio:
     """Decode a clip.
 
-    A clip that breaks off or goes wrong part-way gives the part that could be read.
+    A clip that breaks off or goes wrong part-way gives the part that could be read. A wav whose header was written
+    before the length was known, and never mended, gives all that follows the header.
 
     Raises InvalidAudio for bytes in which no audio can be read or that are out of range, and AudioTooLong as
     soon as more than `limits.max_seconds` have been decoded, whatever a header may claim.
@@ -88,11 +94,20 @@ def decode_audio(data: bytes, limits: AudioLimits = AudioLimits()) -> Audio:
     deadline = time.thread_time() + limits.max_decoding_seconds
     # Of an Ogg file that was made by joining several, libsndfile reads the first alone.
     if not data.startswith(OGG_PAGE):
-        try:
+        # What is unknown to libsndfile, empty or damaged is for FFmpeg: it knows more, and believes headers less.
+        with suppress(soundfile.SoundFileError, _NoSamples):
             return _decode_with_sndfile(data, _Collector(limits, deadline))
-        except soundfile.SoundFileError:
-            pass  # unknown to libsndfile, or damaged: FFmpeg knows more formats and saves more of a broken file
-    return _decode_with_ffmpeg(data, _Collector(limits, deadline))
+    try:
+        return _decode_with_ffmpeg(data, _Collector(limits, deadline))
+    except _NoSamples:
+        if mended := _with_plain_header(data):
+            with suppress(soundfile.SoundFileError, _NoSamples):
+                return _decode_with_sndfile(mended, _Collector(limits, deadline))
+        raise
+
+
+class _NoSamples(InvalidAudio):
+    """A decoder found nothing; another may find more."""
 
 
 class _Collector:
@@ -106,11 +121,12 @@ class _Collector:
         self._counted = 0
         self._clipped = 0
         self._blocks: list[Samples] = []
+        self._mixer: ChannelMixer | None = None
         self._resampler: soxr.ResampleStream | None = None
 
     @property
     def begun(self) -> bool:
-        return self._sample_rate > 0
+        return self._mixer is not None
 
     def begin(self, sample_rate: int, channels: int) -> None:
         """Check what the header says, in Hz and channels, before anything is decoded."""
@@ -125,11 +141,13 @@ class _Collector:
                 f"The audio has {channels} channels. Send 1 to {limits.max_channels}; mono is best for speech."
             )
         self._sample_rate = sample_rate
+        self._mixer = ChannelMixer(channels, sample_rate)
         if sample_rate != SAMPLE_RATE:
             self._resampler = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
 
     def add(self, block: Samples) -> None:
-        """Take a block of shape (frames, channels) at the source's rate."""
+        """Take a block of shape (frames, channels) at the source's rate, once begun."""
+        assert self._mixer
         self.source_seconds += len(block) / self._sample_rate
         if self.source_seconds > self.limits.max_seconds + ROUNDING_SECONDS:
             raise AudioTooLong(
@@ -141,7 +159,7 @@ class _Collector:
         # Counted before channels are mixed and rates changed, which hide it.
         self._clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
         self._counted += block.size
-        mono = block.mean(axis=1, dtype=np.float32)
+        mono = self._mixer.mix(block)
         self._blocks.append(self._resampler.resample_chunk(mono) if self._resampler else mono)
 
     def check_deadline(self) -> None:
@@ -154,7 +172,7 @@ class _Collector:
             self._blocks.append(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
         samples = np.concatenate(self._blocks) if self._blocks else np.empty(0, np.float32)
         if not len(samples):
-            raise InvalidAudio(f"The file holds no audio. {_FORMATS}")
+            raise _NoSamples(f"The file holds no audio. {_FORMATS}")
         clipped = self._clipped / self._counted
         peak = np.percentile(np.abs(samples), USUAL_PEAK_PERCENTILE)
         if peak > WRONG_SCALE:
@@ -175,6 +193,20 @@ def _decode_with_sndfile(data: bytes, collector: _Collector) -> Audio:
     return collector.finish()
 
 
+def _with_plain_header(data: bytes) -> bytes | None:
+    """A wav with its format and its samples alone, up to the file's end; None for what is no such wav.
+
+    It mends headers whose other chunks, or 64 bit sizes, are wrong: neither decoder finds the samples behind them.
+    """
+    fmt = data.find(b"fmt ")
+    samples = data.find(b"data", fmt)
+    if not (data.startswith(RIFF_FORMS) and data[8:12] == b"WAVE" and 0 < fmt < samples):
+        return None
+    size = 8 + min(int.from_bytes(data[fmt + 4 : fmt + 8], "little"), FMT_BYTES)
+    header = b"RIFF" + SIZE_UNKNOWN + b"WAVE" + data[fmt : fmt + size] + b"data" + SIZE_UNKNOWN
+    return header + data[samples + 8 :]
+
+
 def _decode_with_ffmpeg(data: bytes, collector: _Collector) -> Audio:
     try:
         for block in _ffmpeg_blocks(data, collector):
@@ -182,7 +214,7 @@ def _decode_with_ffmpeg(data: bytes, collector: _Collector) -> Audio:
     # PyAV raises the built-in errors, too, for streams that change format part-way or make no sense.
     except (av.error.FFmpegError, ValueError, LookupError, OverflowError, NotImplementedError) as error:
         if not collector.source_seconds:
-            raise InvalidAudio(f"No audio could be read from the file. {_FORMATS}") from error
+            raise _NoSamples(f"No audio could be read from the file. {_FORMATS}") from error
     return collector.finish()
 
 

@@ -193,7 +193,8 @@ def _answer(data: bytes, limits: AudioLimits) -> tuple[dict[str, object], bytes 
     try:
         audio = decode_audio(data, limits)
     except (InvalidAudio, AudioTooLong) as error:
-        return {"refusal": type(error).__name__, "message": str(error)}, None
+        kind = InvalidAudio if isinstance(error, InvalidAudio) else AudioTooLong
+        return {"refusal": kind.__name__, "message": str(error)}, None
     except MemoryError:
         return {"refusal": "InvalidAudio", "message": "The audio takes too much memory to decode."}, None
     except Exception as error:

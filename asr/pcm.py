@@ -10,18 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audio import SAMPLE_RATE
+from vad.channels import ChannelMixer
 
 ZERO_CROSSINGS = 16  # of the windowed sinc, on either side
 KAISER_BETA = 8.0  # for 80 dB in the stop band
 ROLL_OFF = 0.92  # of the lower rate's Nyquist frequency: the filter's slope must end about there
 MAX_PHASES = 512
+FULL_SCALE = np.float32(32_768)  # of 16 bit; a power of two, by which samples are divided without loss
 
 Pcm = npt.NDArray[np.int16]
 Table = npt.NDArray[np.float32]
 
 
 class PcmStream:
-    """One stream of signed 16 bit little-endian PCM with `channels` interleaved; two or more are mixed.
+    """One stream of signed 16 bit little-endian PCM with `channels` interleaved, which `ChannelMixer` mixes.
 
     `sample_rate` is in Hz. The resampler is a polyphase windowed sinc (J. O. Smith, "Digital Audio Resampling").
     """
@@ -30,6 +32,7 @@ class PcmStream:
         common = math.gcd(sample_rate, SAMPLE_RATE)
         self._up, self._down = SAMPLE_RATE // common, sample_rate // common
         self._channels = channels
+        self._mixer = ChannelMixer(channels, sample_rate)
         self._torn = b""
         self._table = _filters(self._up, self._down) if self._up != self._down else None
         self._half = self._table.shape[1] // 2 if self._table is not None else 0
@@ -45,7 +48,7 @@ class PcmStream:
         pcm = np.frombuffer(data, "<i2", whole // 2)
         if self._table is None and self._channels == 1:
             return pcm.astype(np.int16)
-        mono = pcm.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
+        mono = self._mixer.mix(pcm.reshape(-1, self._channels).astype(np.float32) / FULL_SCALE) * FULL_SCALE
         resampled = mono if self._table is None else self._resample(mono, self._table)
         return np.asarray(np.clip(np.round(resampled), -32768, 32767), np.int16)
 

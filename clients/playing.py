@@ -16,10 +16,10 @@ async def played(recording: Path | BinaryIO) -> AsyncIterator[bytes]:
     """PCM, 16 bit mono at 16 kHz, each block when it has been heard.
 
     Raises `OSError` when a file cannot be opened, and `UnreadableRecording` for one in another format than wav, flac,
-    ogg, opus or mp3, or which breaks off, after what was before.
+    ogg, opus or mp3, in which no samples are found, or which breaks off, after what was before.
     """
     if not is_readable(recording):
-        raise UnreadableRecording("This format cannot be played here: convert it to wav, flac, ogg, opus or mp3.")
+        raise UnreadableRecording("This cannot be played here: convert it to wav, flac, ogg, opus or mp3.")
     loop = asyncio.get_running_loop()
     began = loop.time()
     played_samples = 0

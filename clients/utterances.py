@@ -11,23 +11,27 @@ import soundfile
 import soxr
 
 from clients.errors import UnreadableRecording
+from vad.channels import ChannelMixer
 from vad.endpointer import EndpointerOptions
 from vad.utterances import DEFAULT_OPTIONS, SAMPLE_RATE, Samples, Utterance, UtteranceCutter, pcm16
 
+UNKNOWN_FRAMES = 1 << 62  # libsndfile claims more of a FLAC that was written to a pipe, which it cannot read to its end
 BLOCKS_PER_SECOND = 4  # hours-long recordings never lie in memory whole; where one breaks off, its last block is lost
 
 
 def is_readable(recording: Path | BinaryIO) -> bool:
-    """Whether the recording can be cut here; webm, m4a, aac and the like are for the server to decode.
+    """Whether the recording can be cut here.
 
-    Raises `OSError` when a file cannot be opened.
+    What cannot is for the server to decode, or to refuse: webm, m4a, aac and the like, and files in which no samples
+    are found here, as where a header was written before the length was known. Raises `OSError` when a file cannot be
+    opened.
     """
     with _opened(recording) as file:
         try:
-            soundfile.SoundFile(file, closefd=False).close()
+            with soundfile.SoundFile(file, closefd=False) as sound:
+                return bool(0 < sound.frames < UNKNOWN_FRAMES)
         except soundfile.LibsndfileError:
             return False
-    return True
 
 
 def utterances(recording: Path | BinaryIO, options: EndpointerOptions = DEFAULT_OPTIONS) -> Iterator[Utterance]:
@@ -59,8 +63,10 @@ def blocks(recording: Path | BinaryIO) -> Iterator[Samples]:
     """A recording that `is_readable`, as 16 kHz mono, a part of a second at a time. Raises as `utterances`."""
     with _opened(recording) as file, _translated_errors(), soundfile.SoundFile(file, closefd=False) as sound:
         resampler = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, num_channels=1, dtype="float32")
-        for block in sound.blocks(max(1, sound.samplerate // BLOCKS_PER_SECOND), dtype="float32", always_2d=True):
-            yield pcm16(resampler.resample_chunk(block.mean(axis=1)))
+        mixer = ChannelMixer(sound.channels, sound.samplerate)
+        size = max(1, sound.samplerate // BLOCKS_PER_SECOND)
+        while len(block := sound.read(size, dtype="float32", always_2d=True)):
+            yield pcm16(resampler.resample_chunk(mixer.mix(block)))
         yield pcm16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
 
 

@@ -43,9 +43,9 @@ class ListenOptions(BaseModel):
     language: Annotated[str | None, BeforeValidator(_primary_language)] = Field(
         None, description="ISO 639-1, with or without a region; found by the model when absent or `multi`."
     )
-    encoding: Literal["linear16"] = Field("linear16", description="PCM, signed 16 bit little-endian.")
+    encoding: Literal["linear16"] = Field("linear16", description="PCM, signed 16 bit little-endian; no container.")
     sample_rate: int = Field(16_000, ge=8_000, le=48_000, description="Hz.")
-    channels: int = Field(1, ge=1, le=2, description="Two are mixed.")
+    channels: int = Field(1, ge=1, le=2, description="Two are mixed, so that speech in either is heard.")
     interim_results: bool = Field(False, description="Send interims while somebody speaks.")
     endpointing: Annotated[Annotated[int, Field(ge=1, le=10_000)] | None, BeforeValidator(_none_for_false)] = Field(
         DEFAULT_ENDPOINTING_MS,

@@ -3,7 +3,9 @@
 A client connects with a WebSocket to `/v1/listen?…`; `server.live.options` has the parameters. It sends
 
 - binary messages: PCM, signed 16 bit little-endian, of any length; with two channels, their samples in turn. A sample
-  may be torn between two messages. An empty message is passed over.
+  may be torn between two messages. An empty message is passed over. A stream that begins as a recording in a container
+  or a codec does (wav, MP3, Ogg, WebM, MP4, FLAC, …) is refused by an `Error` and a close. Only the header of a wav
+  with PCM of just this rate and these channels is let pass.
 - text messages, in JSON:
   `{"type": "Finalize"}`     the utterance is over: answered by exactly one final with `from_finalize`, empty or not
   `{"type": "KeepAlive"}`    nothing to say for now, but still there
@@ -51,7 +53,7 @@ How a connection ends:
 | 1001 | the server is going down: it read no more, delivered the finals of what it had, and the closing `Metadata` |
 | 1002 | what is no WebSocket frame, or one that nobody has agreed on: reserved bits, no mask |
 | 1007 | a text message that is not UTF-8 |
-| 1008 | no or a wrong key; a parameter that is not understood |
+| 1008 | no or a wrong key; a parameter that is not understood; what was sent is no PCM (reason `DATA-0000`) |
 | 1009 | a message of more than 1 MB: send audio in smaller pieces |
 | 1011 | neither audio nor `KeepAlive` for 30 s, or no audio for 10 min (reason `NET-0001`); pings unanswered; a bug |
 | 1013 | too many listeners, or too much work: try again after some seconds |

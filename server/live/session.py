@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from asr.pcm import PcmStream
 from server.errors import ApiError, api_error, error_body
 from server.live.allowance import MESSAGE_SECONDS, Allowance
+from server.live.containers import START_BYTES, container_of
 from server.live.conversation import Conversation
 from server.live.options import ListenOptions
 from server.live.protocol import (
@@ -61,6 +62,8 @@ class Session:
         self._websocket = websocket
         self._options = options
         self._timeout = services.settings.listener_timeout
+        self._start = b""  # of what was sent, for as long as that may tell that it is no PCM
+        self._refusal: ApiError | None = None
         self._pcm = PcmStream(options.sample_rate, options.channels)
         self._model = ModelInfo(name=services.transcriber.name, version=version("sayseek"))
         self._request_id = request_id
@@ -108,10 +111,10 @@ class Session:
             tasks.create_task(self._conversation.deliver())
             code = await self._listen()
             await self._conversation.finish(cut_off=code == CloseCode.GOING_DOWN)
-        if code == CloseCode.SILENT:
-            await self._send(Error.of(error_body(SILENT)))
+        if self._refusal:
+            await self._send(Error.of(error_body(self._refusal)))
         await self._send(self._metadata())
-        await self._websocket.close(code, SILENT.code if code == CloseCode.SILENT else None)
+        await self._websocket.close(code, self._refusal.code if self._refusal else None)
         return code
 
     async def _listen(self) -> int:
@@ -120,11 +123,15 @@ class Session:
             try:
                 message = await self._receive()
             except TimeoutError:
+                self._refusal = SILENT
                 return CloseCode.SILENT
             if message is None:
                 await self._conversation.settle()
                 continue
             if isinstance(message, bytes):
+                self._refusal = self._refusal_of(message)
+                if self._refusal:
+                    return CloseCode.REFUSED
                 await self._hear(message)
             elif await self._obey(message):
                 return CloseCode.DONE
@@ -160,6 +167,23 @@ class Session:
         self._is_woken = True
         if self._patience and not self._patience.expired():
             self._patience.reschedule(time.monotonic())
+
+    def _refusal_of(self, data: bytes) -> ApiError | None:
+        """What is wrong with the next bytes, where the stream turns out to be no PCM; it is told in its beginning."""
+        if len(self._start) == START_BYTES:
+            return None
+        self._start = (self._start + data)[:START_BYTES]
+        options = self._options
+        container = container_of(self._start, options.sample_rate, options.channels)
+        if not container:
+            return None
+        return ApiError(
+            400,
+            "DATA-0000",
+            f"This is {container}, where a live stream is bare PCM. Decode it, and send 16 bit little-endian PCM "
+            f"with sample_rate={options.sample_rate} and channels={options.channels}, or set these as the PCM is. "
+            "Send a file as it is to POST /v1/voice-search.",
+        )
 
     async def _hear(self, data: bytes) -> None:
         bytes_per_second = 2 * self._options.channels * self._options.sample_rate

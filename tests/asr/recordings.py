@@ -41,3 +41,20 @@ def with_ffmpeg(samples: Samples, container: str, codec: str, *, sample_rate: in
             output.mux(stream.encode(piece))
         output.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+def with_riff_size(wav: bytes, size: int) -> bytes:
+    """The wav with this size, in bytes, in its first header."""
+    return wav[:4] + size.to_bytes(4, "little") + wav[8:]
+
+
+def with_data_size(wav: bytes, size: int) -> bytes:
+    """The wav with this size, in bytes, for its samples: 0 and 0xFFFFFFFF are what streaming recorders write."""
+    at = wav.index(b"data") + 4
+    return wav[:at] + size.to_bytes(4, "little") + wav[at + 4 :]
+
+
+def with_list_chunk(wav: bytes, size: int, *, padded: bool) -> bytes:
+    """The wav with a chunk of `size` bytes before its samples; odd ones should be `padded` to an even length."""
+    at = wav.index(b"data")
+    return wav[:at] + b"LIST" + size.to_bytes(4, "little") + b"x" * size + b"\0" * (padded and size % 2) + wav[at:]

@@ -10,7 +10,14 @@ import soundfile
 
 from asr.audio import FFMPEG_OPTIONS, SAMPLE_RATE, AudioLimits, Samples, decode_audio
 from asr.errors import AudioTooLong, InvalidAudio
-from tests.asr.recordings import resampled, with_ffmpeg, with_sndfile
+from tests.asr.recordings import (
+    resampled,
+    with_data_size,
+    with_ffmpeg,
+    with_list_chunk,
+    with_riff_size,
+    with_sndfile,
+)
 
 SNDFILE_FORMATS = [
     ("WAV", "PCM_U8"),
@@ -65,6 +72,15 @@ def test_any_rate_and_channel_count_becomes_16_khz_mono(speech: Samples, sample_
     assert audio.samples.ndim == 1
     assert audio.samples.dtype == np.float32
     assert len(audio.samples) == pytest.approx(len(speech), abs=50)
+
+
+@pytest.mark.parametrize("container", ["FLAC", "WAV"])
+def test_speech_in_any_channel_is_heard(speech: Samples, container: str) -> None:
+    noise = np.asarray(np.random.default_rng(0).standard_normal(len(speech)) * 0.1, np.float32)
+    for channels in ([speech, -speech], [noise, speech], [np.zeros_like(speech)] * 7 + [speech]):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, np.stack(channels, axis=1), SAMPLE_RATE, format=container)
+        assert abs(np.corrcoef(decode_audio(buffer.getvalue()).samples[8_000:], speech[8_000:])[0, 1]) > 0.9
 
 
 @pytest.mark.parametrize(("sample_rate", "channels"), [(4_000, 1), (192_000, 1), (16_000, 9)])
@@ -135,10 +151,56 @@ def test_a_small_file_that_unpacks_to_hours_is_refused_early() -> None:
     assert grown_mb < 100  # the whole would be 920 MB
 
 
-def test_a_header_that_claims_hours_does_not_stop_a_short_clip(speech: Samples) -> None:
-    wav = bytearray(with_sndfile(speech, "WAV", "PCM_16"))
-    wav[4:8] = wav[40:44] = b"\xff\xff\xff\xff"
-    assert decode_audio(bytes(wav)).duration == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.01)
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW", "MS_ADPCM"])
+@pytest.mark.parametrize("size", [0, 1 << 30, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_whose_length_was_not_known_when_its_header_was_written_is_heard(
+    speech: Samples, subtype: str, size: int
+) -> None:
+    """Streaming recorders write 0 or the largest number, and seldom come back to mend it."""
+    wav = with_data_size(with_riff_size(with_sndfile(speech, "WAV", subtype), size), size)
+    audio = decode_audio(wav)
+    assert audio.duration == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.1)
+    assert similarity(speech, audio.samples) > 0.95
+
+
+@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("data_size", [0, 0xFFFFFFFF])
+def test_a_wav_with_other_chunks_before_its_samples_is_heard(
+    speech: Samples, size: int, padded: bool, data_size: int
+) -> None:
+    wav = with_list_chunk(with_data_size(with_sndfile(speech, "WAV", "PCM_16"), data_size), size, padded=padded)
+    np.testing.assert_allclose(decode_audio(wav).samples, speech, atol=1e-4)
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\xff"])
+def test_a_64_bit_wav_whose_sizes_were_never_written_is_heard(speech: Samples, byte: bytes) -> None:
+    wav = with_sndfile(speech, "RF64", "PCM_16")
+    sizes = wav.index(b"ds64") + 8
+    np.testing.assert_allclose(decode_audio(wav[:sizes] + byte * 24 + wav[sizes + 24 :]).samples, speech, atol=1e-4)
+
+
+@pytest.mark.parametrize("container", ["WAV", "W64", "RF64"])
+def test_a_wav_that_ends_in_the_middle_of_a_sample_gives_what_is_whole(speech: Samples, container: str) -> None:
+    wav = with_sndfile(speech, container, "PCM_24")
+    samples = decode_audio(wav[: len(wav) // 2 | 1]).samples
+    assert len(samples) == pytest.approx(len(speech) / 2, abs=50)
+    np.testing.assert_allclose(samples, speech[: len(samples)], atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [12, 30, 40, 44, 45])
+@pytest.mark.parametrize("data_size", [0, 2, 0xFFFFFFFF])
+def test_a_wav_without_a_sample_is_refused(speech: Samples, length: int, data_size: int) -> None:
+    wav = with_data_size(with_sndfile(speech, "WAV", "PCM_16"), data_size)
+    with pytest.raises(InvalidAudio, match="Send a complete recording"):
+        decode_audio(wav[:length])
+
+
+def test_a_wav_of_an_unknown_kind_is_refused(speech: Samples) -> None:
+    wav = bytearray(with_list_chunk(with_sndfile(speech, "WAV", "PCM_16"), 5, padded=False))
+    wav[20:22] = b"\x34\x12"  # the format's number
+    with pytest.raises(InvalidAudio, match="Send a complete recording"):
+        decode_audio(bytes(wav))
 
 
 @pytest.mark.parametrize("sample_rate", [8_000, 16_000, 44_100])

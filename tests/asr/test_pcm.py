@@ -70,6 +70,12 @@ def test_channels_are_mixed() -> None:
     np.testing.assert_array_equal(stream.push(np.stack((left, right), axis=1).tobytes()), [2000, -2000, 32767])
 
 
+def test_inverted_channels_add_up(speech: Samples) -> None:
+    pcm = pcm_at(speech, 16_000)
+    heard = PcmStream(16_000, 2).push(np.stack((pcm, -pcm), axis=1).tobytes())
+    np.testing.assert_array_equal(np.abs(heard[8_000:]), np.abs(pcm[8_000:]))
+
+
 def test_half_a_sample_waits_for_its_other_half() -> None:
     stream = PcmStream(16_000, 1)
     assert stream.push(b"\x01").tolist() == []

@@ -8,7 +8,7 @@ import soundfile
 from asr.audio import Samples
 from clients.errors import UnreadableRecording
 from clients.utterances import as_flac, is_readable, utterances
-from tests.asr.recordings import with_ffmpeg, with_sndfile
+from tests.asr.recordings import with_data_size, with_ffmpeg, with_sndfile
 from vad.utterances import SAMPLE_RATE, Utterance
 
 PAUSE_SECONDS = 1.5
@@ -62,6 +62,14 @@ def test_any_rate_and_channel_count_gives_the_same_utterances(
         assert np.std(utterance.samples) == pytest.approx(np.std(same.samples), rel=0.1)
 
 
+def test_inverted_channels_give_the_same_utterances(conversation: Samples) -> None:
+    content = io.BytesIO()
+    soundfile.write(content, np.stack((conversation, -conversation), axis=1), SAMPLE_RATE, format="FLAC")
+    expected = in_file(with_sndfile(conversation, "FLAC"))
+    for utterance, same in zip(utterances(content), expected, strict=True):
+        assert (utterance.start, utterance.end) == pytest.approx((same.start, same.end), abs=0.05)
+
+
 def test_an_utterance_is_sent_as_flac_without_loss(conversation: Samples) -> None:
     utterance = in_file(with_sndfile(conversation, "FLAC"))[0]
     samples, rate = soundfile.read(io.BytesIO(as_flac(utterance.samples)), dtype="int16")
@@ -87,6 +95,28 @@ def test_what_phones_and_browsers_record_is_left_to_the_server(conversation: Sam
     assert not is_readable(io.BytesIO(with_ffmpeg(conversation, "mp4", "aac")))
     assert not is_readable(io.BytesIO(b""))
     assert is_readable(io.BytesIO(with_sndfile(conversation, "OGG")))
+
+
+def test_what_gives_no_samples_here_is_left_to_the_server(conversation: Samples) -> None:
+    """Such a file was "Nothing was heard", with an exit status of 0."""
+    wav = with_sndfile(conversation, "WAV", "PCM_16")
+    assert is_readable(io.BytesIO(wav))
+    assert is_readable(io.BytesIO(with_data_size(wav, 0xFFFFFFFF)))
+    assert not is_readable(io.BytesIO(with_data_size(wav, 0)))
+    assert not is_readable(io.BytesIO(wav[:44]))
+
+
+def test_a_flac_that_was_written_to_a_pipe_is_left_to_the_server(conversation: Samples) -> None:
+    """Its header tells no length. libsndfile cannot read such a file to its end."""
+    flac = bytearray(with_sndfile(conversation, "FLAC"))
+    flac[21] &= 0xF0
+    flac[22:26] = bytes(4)
+    assert not is_readable(io.BytesIO(flac))
+
+
+def test_a_format_in_which_nobody_can_seek_is_cut(conversation: Samples) -> None:
+    """The telephone's GSM in a wav was a traceback."""
+    assert len(in_file(with_sndfile(conversation, "WAV", "GSM610", sample_rate=8_000))) == 3
 
 
 def test_a_name_says_nothing_about_what_is_in_a_file(conversation: Samples, tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from tests.asr.recordings import with_data_size
 from tests.e2e.conftest import PROGRAMS, Server
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -60,6 +63,27 @@ def test_a_file_that_is_no_audio_is_told_and_the_others_are_answered(
     assert done.returncode == 1
     assert "broken.wav" in done.stdout + done.stderr
     assert city_of(sample_files[0]) in folded(done.stdout)
+
+
+def test_a_wav_whose_length_was_never_written_is_answered(
+    server: Server, sample_files: list[Path], tmp_path: Path
+) -> None:
+    samples, rate = soundfile.read(sample_files[0], dtype="int16")
+    unfinished = tmp_path / "unfinished.wav"
+    soundfile.write(unfinished, samples, rate)
+    unfinished.write_bytes(with_data_size(unfinished.read_bytes(), 0))
+    done = sayseek("ask", "--server", server.address, unfinished)
+    assert done.returncode == 0, done.stderr
+    assert city_of(sample_files[0]) in folded(done.stdout)
+
+
+def test_a_wav_without_samples_is_an_error(server: Server, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.wav"
+    soundfile.write(empty, np.zeros(0, np.int16), 16_000)
+    done = sayseek("ask", "--server", server.address, empty)
+    assert done.returncode == 1
+    assert "holds no audio" in done.stderr
+    assert "Nothing was heard" not in done.stdout
 
 
 def test_a_server_that_is_not_there_is_told(sample_files: list[Path]) -> None:

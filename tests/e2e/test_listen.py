@@ -1,16 +1,19 @@
 """Live listening against the real server: what is said comes back as words and results, however it is sent."""
 
+import io
 import json
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from asr.stable import begins_with
 from server.live.protocol import Metadata, Results
 from tests.e2e.conftest import Server
 from tests.e2e.listening import (
+    RATE,
     assert_begun_in_the_silence,
     listening,
     recording,
@@ -116,6 +119,37 @@ def test_words_appear_while_somebody_speaks_and_what_is_stable_stays(server: Ser
     assert begins_with(text(listener.finals[0]), before)
     last = listener.messages.index(listener.interims[-1])
     assert last < listener.messages.index(listener.finals[0])
+
+
+def test_inverted_channels_are_heard(server: Server, toronto: Path) -> None:
+    """Their mean is silence."""
+    pcm = np.frombuffer(spoken(toronto), "<i2")
+    with listening(server, channels=2) as listener:
+        listener.send(np.stack((pcm, -pcm), axis=1).tobytes())
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Toronto"]
+
+
+@pytest.mark.parametrize("size", [2, 3200])
+def test_a_recording_that_is_no_pcm_is_told(server: Server, toronto: Path, size: int) -> None:
+    """It was taken for PCM, in which nobody speaks."""
+    with listening(server) as listener:
+        listener.send(toronto.read_bytes()[: max(4, size)], size)
+        assert listener.rest() == 1008
+    (told,) = [message for message in listener.messages if message["type"] == "Error"]
+    assert told["error"]["code"] == "DATA-0000"
+    assert "This is FLAC" in told["error"]["message"]
+    assert "16 bit little-endian PCM" in told["error"]["message"]
+    assert listener.finals == []
+
+
+def test_a_wav_of_the_rate_asked_for_is_heard(server: Server, toronto: Path) -> None:
+    wav = io.BytesIO()
+    soundfile.write(wav, np.frombuffer(spoken(toronto), "<i2"), RATE, format="WAV")
+    with listening(server) as listener:
+        listener.send(wav.getvalue())
+        assert listener.close_stream() == 1000
+    assert [titles(final)[0] for final in listener.finals] == ["Toronto"]
 
 
 def test_every_finalize_gets_exactly_one_final(server: Server, toronto: Path) -> None:

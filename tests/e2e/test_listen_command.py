@@ -99,7 +99,7 @@ def test_silence_is_told(server: Server, tmp_path: Path) -> None:
     ("arguments", "status", "told"),
     [
         (["--file", "nowhere.wav"], 1, "nowhere.wav: cannot be read"),
-        (["--file", "README.md"], 1, "README.md: This format cannot be played"),
+        (["--file", "README.md"], 1, "README.md: This cannot be played"),
         (["--model", "none"], 1, "The model 'none' is not served"),
         (["--language", "xx"], 1, "xx"),
         (["--keyword", "Oslo:loud"], 1, "intensifier"),
