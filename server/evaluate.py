@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from asr.audio import AudioLimits, decode_audio
+from asr.audio import Audio, AudioLimits, decode_audio
 from asr.compute import shares_here
 from asr.decoding import DecodingOptions
 from asr.errors import AsrError
@@ -72,7 +72,7 @@ def run_evaluation(
         if "utterances" in rows[0]:
             heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
         elif said is not None:
-            heard = [_read_text(row, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
+            heard = [_read_text(row, manifest.parent, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
         else:
             heard = _hear_all(settings, rows, manifest.parent, index, err)
         if index:
@@ -183,7 +183,7 @@ def _hear(
         transcript, score = transcriber.hear(data, options)
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
-    heard = Heard(row, transcript.text)
+    heard = Heard(row, transcript.text, duration=transcript.duration)
     if index:
         proposal = propose(transcript, index)
         told = score(proposal.texts).result() if score else []
@@ -195,11 +195,12 @@ def _hear(
     return heard
 
 
-def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchIndex | None) -> Heard:
+def _read_text(row: Mapping[str, Any], folder: Path, text: str, seconds: float, index: SearchIndex | None) -> Heard:
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
     found = _titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) if index else []
     heard = Heard(row, text, seconds + time.perf_counter() - started, found=found)
+    heard.duration = _decoded(folder / row["audio"]).duration
     if index:
         _trace(heard, [text], Proposal(RecognisedText(text)), index)
     return heard
@@ -234,9 +235,17 @@ def _titles_called(candidates: Sequence[Candidate], index: SearchIndex) -> set[s
 
 def _segments(path: Path) -> list[Span]:
     """The utterances of a recording, as the edge would cut them: start and end in seconds."""
-    samples = decode_audio(path.read_bytes(), AudioLimits(max_seconds=3600.0, max_decoding_seconds=60.0)).samples
     cutter = UtteranceCutter()
-    return [(utterance.start, utterance.end) for utterance in (*cutter.push(pcm16(samples)), *cutter.flush())]
+    utterances = (*cutter.push(pcm16(_decoded(path).samples)), *cutter.flush())
+    return [(utterance.start, utterance.end) for utterance in utterances]
+
+
+def _decoded(path: Path) -> Audio:
+    """A recording that is not heard here, however long. Raises EvaluationError."""
+    try:
+        return decode_audio(path.read_bytes(), AudioLimits(max_seconds=3600.0, max_decoding_seconds=60.0))
+    except AsrError as error:
+        raise EvaluationError(f"{path.name}: {error}") from error
 
 
 def _read_predictions(path: Path) -> dict[str, tuple[str, float]]:

@@ -212,6 +212,9 @@ def test_operations(client: TestClient, reykjavik: bytes) -> None:
         "sayseek_queue_depth 0.0",
         'sayseek_stage_seconds_count{stage="decode"}',
         "sayseek_audio_seconds_total",
+        "# TYPE sayseek_windows_heard_total counter",
+        "# TYPE sayseek_windows_doubted_total counter",
+        "sayseek_windows_doubted_total 0.0",
     ):
         assert line in metrics
     assert client.get("/healthz").headers["x-request-id"].startswith("req_")
