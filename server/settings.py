@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from asr.languages import LANGUAGES
+from asr.languages import LANGUAGES, parse_language
 from asr.precision import AUTO_INSTRUCTIONS, Precision
 
 
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
         ("en",),
         min_length=1,
-        description="Languages that are spoken, ISO 639-1, comma-separated; detection chooses among them.",
+        description="Languages that are spoken, comma-separated; detection chooses among them.",
     )
     hub_cache: Path | None = Field(None, description="Where models from the Hugging Face hub are kept.")
     offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
@@ -128,7 +128,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+            parts = [part.strip() for part in value.split(",") if part.strip()]
+            return tuple(dict.fromkeys(parse_language(part) or part for part in parts))
         return value
 
     @field_validator("languages")

@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from server.errors import ApiError
 from server.keywords import MOST, can_be_expected
+from server.schemas import LANGUAGE, Language
 from server.searching import FILTER, INDEX
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
@@ -19,12 +20,6 @@ NOT_TO_BE_HAD = ("callback", "redact", "multichannel")
 
 def _none_for_false(value: object) -> object:
     return None if str(value).strip().lower() == "false" else value
-
-
-def _primary_language(value: object) -> object:
-    """ISO 639-1 of `en-US`; none for `multi`, which leaves it to the model."""
-    code = str(value).strip().lower().replace("_", "-").partition("-")[0]
-    return None if code in {"multi", ""} else code
 
 
 DEFAULT_ENDPOINTING_MS = 500
@@ -40,9 +35,7 @@ class ListenOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     model: str | None = Field(None, description="The server's model; it serves names of Deepgram's models, too.")
-    language: Annotated[str | None, BeforeValidator(_primary_language)] = Field(
-        None, description="ISO 639-1, with or without a region; found by the model when absent or `multi`."
-    )
+    language: Language | None = Field(None, description=LANGUAGE)
     encoding: Literal["linear16"] = Field("linear16", description="PCM, signed 16 bit little-endian.")
     sample_rate: int = Field(16_000, ge=8_000, le=48_000, description="Hz.")
     channels: int = Field(1, ge=1, le=2, description="Two are mixed.")

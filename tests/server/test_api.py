@@ -91,6 +91,11 @@ def test_a_name_that_was_heard_is_found_by_its_text(client: TestClient, reykjavi
     assert ask(client, reykjavik).json()["results"][0]["match"] == "text"
 
 
+@pytest.mark.parametrize("language", ["en", "en-US", "en_GB", "EN", "English", "multi", ""])
+def test_a_language_is_taken_as_live_listening_takes_it(client: TestClient, reykjavik: bytes, language: str) -> None:
+    assert ask(client, reykjavik, language=language).json()["transcript"]["language"] == "en"
+
+
 def test_limit_and_alternatives_bound_what_comes_back(client: TestClient, reykjavik: bytes) -> None:
     noisy = ask(client, reykjavik, limit=1, alternatives=0).json()
     assert len(noisy["results"]) == 1

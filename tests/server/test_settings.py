@@ -15,7 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_variables_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAYSEEK_PORT", "9001")
-    monkeypatch.setenv("SAYSEEK_LANGUAGES", "en, de,FR")
+    monkeypatch.setenv("SAYSEEK_LANGUAGES", "en-US, German,FR,en_GB")
     settings = Settings()
     assert settings.port == 9001
     assert settings.languages == ("en", "de", "fr")
