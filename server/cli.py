@@ -137,7 +137,7 @@ CatalogueName = Annotated[str | None, typer.Option(metavar="NAME", help="Which o
 
 @app.command()
 def index(
-    file: Annotated[Path, typer.Argument(help="JSONL or CSV; every record needs an id and a title.")],
+    file: Annotated[Path, typer.Argument(help="JSON, JSONL or CSV; every record needs an id and a title.")],
     into: Annotated[
         str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER or postgresql://… [SAYSEEK_INDEX]")
     ] = None,

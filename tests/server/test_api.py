@@ -168,6 +168,8 @@ def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
     put = client.put("/v1/documents", content=changed, headers={"content-type": "application/x-ndjson"})
     assert put.json() == {"indexed": 2}
     assert client.get("/v1/documents/tea/%C3%A9%201").json()["title"] == "Assam"
+    assert client.put("/v1/documents", content=json.dumps(record, indent=2)).json() == {"indexed": 1}
+    assert client.get("/v1/documents/tea/%C3%A9%201").json() == record
     assert client.delete("/v1/documents/tea/%C3%A9%201").json() == {"deleted": 1}
     assert_error(client.get("/v1/documents/tea/%C3%A9%201"), 404, "document_not_found", "id")
     assert_error(client.delete("/v1/documents/tea/%C3%A9%201"), 404, "document_not_found", "id")
