@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from server.body_limit import BodyLimit
@@ -12,7 +12,7 @@ from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
-from server.routes import documents, indexes, listen, models, operations, page, search, voice_search
+from server.routes import documents, indexes, known_names_only, listen, models, operations, page, search, voice_search
 from server.services import Services
 from server.settings import Settings
 from server.turn_away import TurnAway
@@ -45,6 +45,8 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
-    for routes in (voice_search, listen, search, documents, indexes, models, operations, page):
-        app.include_router(routes.router)
+    for routes in (voice_search, search, documents, indexes, models):
+        app.include_router(routes.router, dependencies=[Depends(known_names_only)])
+    for others in (listen, operations, page):
+        app.include_router(others.router)
     return app

@@ -4,12 +4,13 @@ A manifest is JSONL beside its audio. What a row says decides what is measured: 
 `slots` (name → value that must be heard) their recall and acceptance, `query_doc` (the id that must be found)
 search success, typed and spoken, and what spoken queries lose it by, and `utterances` ({start, end} in seconds)
 endpointing. `noise`, `background`, `speaker` and `hard` (true or false) make slices that are measured on their own.
+Other keys are named once and have no effect; one that is called much like these is refused as misspelt.
 """
 
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from asr.audio import Audio, AudioLimits, decode_audio
@@ -29,6 +31,7 @@ from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.recognised import RecognisedText
 from search.result import SearchOptions
+from search.spelling import nearest, not_known
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.heard import Heard, Span
 from server.meaning import to_be_searched
@@ -38,9 +41,13 @@ from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import figures, is_number, row_problem
 from server.services import load_replicas
 from server.settings import Settings
+from server.slices import NOISE
 from server.success import FIRST, NEAREST
 from vad.utterances import UtteranceCutter, pcm16
 
+ROW_KEYS = ("audio", "text", "slots", "query_doc", "utterances", *NOISE, "speaker", "hard")
+PREDICTION_KEYS = ("audio", "text", "seconds", "segments")
+MOST_NAMED = 20
 LOOKED_AT = SearchOptions(FIRST)
 
 
@@ -64,6 +71,9 @@ def run_evaluation(
     Raises EvaluationError; errors of models and catalogues pass through.
     """
     rows = read_manifest(manifest)
+    if others_own := dict.fromkeys(key for row in rows for key in row if key not in ROW_KEYS):
+        names = escape(", ".join(list(others_own)[:MOST_NAMED]))
+        err.print(f"Keys by which nothing is measured: {names}", highlight=False, soft_wrap=True)
     said = _read_predictions(others) if others else None
     catalogue = _catalogue(catalogue, manifest, rows)
     if predictions:
@@ -103,7 +113,7 @@ def _catalogue(given: Path | None, manifest: Path, rows: Sequence[Mapping[str, A
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The rows of a manifest. Raises EvaluationError that names the line of a bad one."""
     rows: list[dict[str, Any]] = []
-    for number, row in _read_jsonl(path):
+    for number, row in _read_jsonl(path, ROW_KEYS):
         if problem := row_problem(row) or _missing(path.parent / row["audio"]):
             raise EvaluationError(f"{path}, line {number}: {problem}.")
         if rows and ("utterances" in row) != ("utterances" in rows[0]):
@@ -123,8 +133,11 @@ def _missing(audio: Path) -> str:
     return "" if found else f"there is no file {audio.name!r} beside the manifest"
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file, one a line, each with its line's number."""
+def _read_jsonl(path: Path, known: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file, one a line, each with its line's number.
+
+    They may have keys of their owner's own. Raises EvaluationError for one that is a known key misspelt.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
@@ -136,10 +149,20 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise EvaluationError(f"{path}, line {number}: this is not JSON ({error}).") from error
+        if isinstance(row, dict) and (problem := _misspelt(row, known)):
+            raise EvaluationError(f"{path}, line {number}: {problem}")
         if not isinstance(row, dict) or not isinstance(row.get("audio"), str):
             problem = "every line is a JSON object with the text 'audio', the name of a recording"
             raise EvaluationError(f"{path}, line {number}: {problem}.")
         yield number, row
+
+
+def _misspelt(row: Mapping[str, Any], known: Collection[str]) -> str:
+    """What to tell of a key that is probably another, which the row has not; nothing where there is none."""
+    for key in row:
+        if key not in known and nearest(key, known) not in (None, *row):
+            return f"{not_known(key, known, 'a key')} (If it is your own, give it another name.)"
+    return ""
 
 
 @contextmanager
@@ -251,7 +274,7 @@ def _decoded(path: Path) -> Audio:
 def _read_predictions(path: Path) -> dict[str, tuple[str, float]]:
     """What another recogniser heard, by recording: JSONL with `audio`, `text` and, if it was timed, `seconds`."""
     said = {}
-    for number, line in _read_jsonl(path):
+    for number, line in _read_jsonl(path, PREDICTION_KEYS):
         text, seconds = line.get("text"), line.get("seconds", 0.0)
         if not isinstance(text, str) or not is_number(seconds):
             problem = "'text' must be text, and 'seconds' a number of them"

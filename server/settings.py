@@ -1,5 +1,7 @@
 """Every setting, once: from `SAYSEEK_*` environment variables, or flags of `sayseek-server serve`."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,13 +10,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.languages import LANGUAGES, parse_language
 from asr.precision import AUTO_INSTRUCTIONS, Precision
+from search.spelling import not_known
+
+PREFIX = "SAYSEEK_"
+RENAMED = {"compiled_code": "cache"}  # settings of earlier versions, and what they are called now
+CLIENTS = ("server",)  # beside `api_key`, what the `sayseek` command reads
+# Kubernetes tells each container of its services, one of which may be called sayseek-something.
+_OF_SERVICES = re.compile(r"\w*_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_\w+)?")
 
 
 class Settings(BaseSettings):
     """Checked once, at start; after that nothing changes it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SAYSEEK_",
+        env_prefix=PREFIX,
         env_ignore_empty=True,  # compose files set to nothing what the owner did not set
         frozen=True,
         extra="ignore",
@@ -141,3 +150,31 @@ class Settings(BaseSettings):
                 f"Whisper does not know the language {unknown[0]!r}; it knows: {', '.join(sorted(LANGUAGES))}"
             )
         return value
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
+    """What to tell of each variable that is called like a setting, and is none; one that is set to nothing is none."""
+    named = {name.upper(): value for name, value in environment.items() if name.upper().startswith(PREFIX)}
+    known = [variable_of(name) for name in (*Settings.model_fields, *CLIENTS)]
+    return [
+        _told(variable, known)
+        for variable, value in sorted(named.items())
+        if value and variable not in known and not _tells_of_a_service(variable, value)
+    ]
+
+
+def _tells_of_a_service(variable: str, value: str) -> bool:
+    return bool(_OF_SERVICES.fullmatch(variable)) or (variable.endswith("_PORT") and "://" in value)
+
+
+def _told(variable: str, known: list[str]) -> str:
+    name = variable.removeprefix(PREFIX).lower()
+    if name in RENAMED:
+        return f"{variable} is called {variable_of(RENAMED[name])} now"
+    listed = "sayseek-server serve --help lists them"
+    return not_known(variable, known, "a setting", prefix=PREFIX, listed=listed)

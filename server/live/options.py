@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
-from server.errors import ApiError
+from search.spelling import nearest
+from server.errors import ApiError, unknown_name
 from server.keywords import MOST, can_be_expected
 from server.schemas import LANGUAGE, Language
 from server.searching import FILTER, INDEX
@@ -30,7 +31,10 @@ Milliseconds = Annotated[int, Field(ge=100, le=10_000)]
 
 
 class ListenOptions(BaseModel):
-    """The parameters, by their names in the address. Others are taken and have no effect; `ignored` tells which."""
+    """The parameters, by their names in the address. Others are taken and have no effect; `ignored` tells which.
+
+    The clients of the protocol send some; one that is called much like a parameter is refused as misspelt.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -119,6 +123,10 @@ def parse_options(query: QueryParams | Mapping[str, str]) -> ListenOptions:
     for name in NOT_TO_BE_HAD:
         if query.get(name, "false").lower() != "false":
             raise ApiError(400, "invalid_request", f"{name} is not to be had here; leave it out.", param=name)
+    others = sorted(set(query) - PARAMETERS)
+    for name in others:
+        if nearest(name, PARAMETERS):
+            raise unknown_name(name, PARAMETERS, "a parameter here")
     given: dict[str, str | list[str]] = {name: value for name, value in query.items() if name in PARAMETERS}
     given |= {name: query.getlist(name) for name in REPEATED}
     if query.get("endpointing", "").lower() == "true":
@@ -129,7 +137,7 @@ def parse_options(query: QueryParams | Mapping[str, str]) -> ListenOptions:
         first = error.errors()[0]
         param = str(first["loc"][0]) if first["loc"] else "endpointing"
         raise ApiError(400, "invalid_request", f"{param}: {first['msg']}.", param=param) from None
-    return options.model_copy(update={"ignored": tuple(sorted(set(query) - PARAMETERS))})
+    return options.model_copy(update={"ignored": tuple(others)})
 
 
 def _mismatch(what: str) -> PydanticCustomError:

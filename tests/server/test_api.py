@@ -1,6 +1,7 @@
 """What the API answers, right and wrong, as its contract says."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -157,6 +158,32 @@ def test_typed_search(client: TestClient) -> None:
     assert set(answer["timings"]) == {"search_ms", "total_ms"}
     assert_error(client.get("/v1/search"), 400, "invalid_request", "q")
     assert_error(client.get("/v1/search", params={"q": "x", "limit": 0}), 400, "invalid_request", "limit")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("GET", "/v1/search?q=x&fillter=country:IS", "fillter is not a parameter here; did you mean filter?"),
+        ("GET", "/v1/search?q=x&sort=title", "sort is not a parameter here; there are: facets, filter, index, limit,"),
+        ("GET", "/v1/documents/1?indx=default", "did you mean index?"),
+        ("DELETE", "/v1/documents/1?limit=1", "there are: index"),
+        ("PUT", "/v1/documents?replce=true", "did you mean replace?"),
+        ("GET", "/v1/indexes?name=default", "there are: none"),
+        ("GET", "/v1/models?limit=1", "there are: none"),
+        ("POST", "/v1/voice-search?language=en", "language is a field of the form here"),
+    ],
+)
+def test_parameters_that_there_are_not_are_named(client: TestClient, method: str, path: str, told: str) -> None:
+    upload = {"file": ("clip", b"")} if method == "POST" else None
+    response = client.request(method, path, files=upload)
+    assert told in assert_error(response, 400, "invalid_request", re.split("[?&=]", path)[-2])
+
+
+def test_fields_of_a_form_that_there_are_not_are_named(client: TestClient, reykjavik: bytes) -> None:
+    told = assert_error(ask(client, reykjavik, fillter="country:IS"), 400, "invalid_request", "fillter")
+    assert told == "fillter is not a field here; did you mean filter?"
+    told = assert_error(ask(client, reykjavik, sort="title"), 400, "invalid_request", "sort")
+    assert "there are: alternatives, facets, file, filter, index," in told
 
 
 def test_documents_are_put_got_and_deleted(client: TestClient) -> None:

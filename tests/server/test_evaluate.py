@@ -267,6 +267,9 @@ GOOD = {"audio": "a.flac", "text": "x"}
         (GOOD | {"slots": {"size": ""}}, "'slots'"),
         (GOOD | {"query_doc": 5}, "'query_doc'"),
         ({"audio": "a.flac", "query_doc": "c"}, "'query_doc'"),
+        ({"audio": "a.flac", "txt": "x"}, "txt is not a key; did you mean text?"),
+        ({"audoi": "a.flac", "text": "x"}, "audoi is not a key; did you mean audio?"),
+        (GOOD | {"Query-Doc": "c"}, "did you mean query_doc?"),
         (GOOD | {"noise": 5}, "'noise'"),
         (GOOD | {"speaker": 5}, "'speaker'"),
         (GOOD | {"hard": "yes"}, "'hard'"),
@@ -290,7 +293,21 @@ def test_a_bad_row_is_told_by_its_line_before_a_model_is_loaded(
     assert told in output
 
 
-@pytest.mark.parametrize("line", ['{"audio": "a.flac"}', '{"audio": "a.flac", "text": 5}', "5", "{", '{"text": "x"}'])
+def test_keys_of_the_owners_own_are_named_once(sample_files: list[Path], tmp_path: Path) -> None:
+    """Also where they are called like a known one that the row has beside."""
+    shutil.copy(sample_files[0], tmp_path / "a.flac")
+    rows = [GOOD | {"texts": ["x"], "recorded_by": name} for name in ("ann", "bob")]
+    manifest = write_jsonl(tmp_path / "manifest.jsonl", *rows)
+    others = write_jsonl(tmp_path / "heard.jsonl", GOOD)
+    result = CliRunner().invoke(app, ["evaluate", str(manifest), "--others", str(others), "--json"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == ["Keys by which nothing is measured: texts, recorded_by"]
+
+
+NO_PREDICTIONS = ['{"audio": "a.flac"}', '{"audio": "a.flac", "text": 5}', '{"audio": "a", "txt": "x"}', "5", "{"]
+
+
+@pytest.mark.parametrize("line", [*NO_PREDICTIONS, '{"text": "x"}'])
 def test_a_bad_row_of_another_recogniser_is_told(sample_files: list[Path], tmp_path: Path, line: str) -> None:
     shutil.copy(sample_files[0], tmp_path / "a.flac")
     manifest = write_jsonl(tmp_path / "manifest.jsonl", GOOD)
