@@ -34,6 +34,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    root_path: str = Field(
+        "", description="Prefix under which a reverse proxy serves all this, such as /voice; it may leave it there."
+    )
     api_key: SecretStr | None = Field(
         None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all."
     )
@@ -127,6 +130,14 @@ class Settings(BaseSettings):
         if not key.isascii() or not key.isprintable():
             raise ValueError("the key has characters that no header can carry; make one of letters and digits")
         return SecretStr(key) if key else None
+
+    @field_validator("root_path")
+    @classmethod
+    def _a_path(cls, value: str) -> str:
+        path = value.strip("/")
+        if path and not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", path, re.ASCII):
+            raise ValueError("write a path of letters, digits and slashes, such as /voice")
+        return f"/{path}" if path else ""
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -35,6 +35,12 @@ def test_blanks_around_a_key_are_none_of_it() -> None:
     assert Settings(api_key=" ").api_key is None
 
 
+@pytest.mark.parametrize("written", ["/voice/search", "voice/search/", " /voice/search/ "])
+def test_a_prefix_may_be_written_with_and_without_slashes_at_its_ends(written: str) -> None:
+    assert Settings(root_path=written).root_path == "/voice/search"
+    assert Settings(root_path="/").root_path == ""
+
+
 def test_log_levels_may_be_written_large() -> None:
     assert Settings(log_level="WARNING").log_level == "warning"
 
@@ -89,6 +95,8 @@ def test_a_variable_that_is_not_utf8_ends_the_program(name: str) -> None:
         ("--api-key", "schlüssel"),
         ("--api-key", "hush\x07hush"),
         ("--log-level", "loud"),
+        ("--root-path", "http://voice.example"),
+        ("--root-path", "/a b"),
         ("--shutdown-timeout", "inf"),
         ("--answer-timeout", "nan"),
         ("--upload-timeout", "1e999"),
