@@ -64,10 +64,11 @@ class Client:
         """What is said in a clip, and what the catalogue has for it.
 
         `audio` is a path, the bytes of a file (wav, flac, mp3, ogg, opus, webm, m4a, …) or a file opened in binary
-        mode. `language` is ISO 639-1; at most `limit` results (1 to 100) and `alternatives` (0 to 10). What is
-        None, the server chooses. `keywords` are words or phrases that are expected; "Akureyri:2" is, twice as much.
-        Only documents that pass all `filters`, such as "country:IS", of the catalogue `index` are found; for each of
-        the fields in `facets` those that match are counted by its values; `snippets` gives results `highlights`.
+        mode. `language` is such as "en", "en-US" or "English"; at most `limit` results (1 to 100) and `alternatives`
+        (0 to 10). What is None, the server chooses. `keywords` are words or phrases that are expected; "Akureyri:2"
+        is, twice as much. Only documents that pass all `filters`, such as "country:IS", of the catalogue `index` are
+        found; for each of the fields in `facets` those that match are counted by its values; `snippets` gives results
+        `highlights`.
         Raises `OSError` when the file cannot be read.
         """
         asked = Asked(filters, facets, index, snippets)

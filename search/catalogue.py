@@ -1,4 +1,4 @@
-"""Reading the owner's catalogue from a file: JSON lines, a JSON array, or a table (CSV)."""
+"""Reading the owner's catalogue from a file: JSON objects one after the other, a JSON array, or a table (CSV)."""
 
 import csv
 import os
@@ -25,9 +25,10 @@ ALIAS_SEPARATOR = "|"
 def read_catalogue(path: Path | str) -> "CatalogueFile":
     """The documents of a catalogue file, in its order.
 
-    The file is JSON lines (one object a line), a JSON array of objects, or a table: comma, semicolon or tab
-    between cells, the columns' names in the first line, `|` between aliases. All are UTF-8, with or without a
-    byte order mark. Lines and tables are streamed; an array is read whole. Raises `CatalogueError`.
+    The file is JSON objects (each begins a line, and may have several), a JSON array of objects, or a table: comma,
+    semicolon or tab between cells, the columns' names in the first line, `|` between aliases. All are UTF-8, with
+    or without a byte order mark. An array is read whole, all else is streamed.
+    Raises `CatalogueError`.
     """
     return CatalogueFile(Path(path))
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from search.errors import IndexUnavailable, InvalidConfiguration, InvalidSchema
 from search.index import place_of
 from search.schema import Field, Filtering, Schema
+from search.spelling import not_known
 
 MAX_CATALOGUES = 32
 MAX_FILE_BYTES = 10_000_000
@@ -149,7 +150,7 @@ class _Reader:
 
     def _check_keys(self, where: str, table: Table, known: Iterable[str]) -> None:
         if unknown := [key for key in table if key not in known]:
-            raise self._error(where, f'"{unknown[0][:100]}" means nothing here; write {", ".join(known)}')
+            raise self._error(where, not_known(unknown[0], known, "a key here"))
 
     def _error(self, where: str, problem: str) -> InvalidConfiguration:
         return InvalidConfiguration(f"{self._path}{f', [{where}]' if where else ''}: {problem}")

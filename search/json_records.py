@@ -1,5 +1,7 @@
 """Records in JSON, one after the other out of an array or out of lines, each weighed before it is parsed.
 
+A record may stand on a line, or on several, as programs write JSON for people.
+
 A parser that is given megabytes keeps every other thread of the process waiting until it is done with them. So a
 record's end is looked for first, and only what is within bounds is parsed.
 """
@@ -8,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from search.document import MAX_DEPTH, MAX_DOCUMENT_BYTES
 from search.errors import InvalidDocument
@@ -21,8 +23,8 @@ MAX_DIGITS = 400
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# A bracket, a comma, or a string: one that is not closed runs on to the end.
-_TOKEN = re.compile(rb'[\[\]{},]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+# A bracket, a comma, or a string: one that is not closed runs on to the end, and has nothing in the group.
+_TOKEN = re.compile(rb'[\[\]{},]|"[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]{1,65536}")
 
 
@@ -41,7 +43,10 @@ def first_character(data: bytes) -> bytes:
 
 
 def json_lines(file: BinaryIO) -> Iterator[Record]:
-    """The records of a file that has one a line. Raises InvalidDocument with the position and line of a bad one."""
+    """The records of a file in which each begins on a line of its own, and may go on over several.
+
+    Raises InvalidDocument with the position and line of a bad one. No more than MAX_RECORD_BYTES are held at once.
+    """
     position = line = end = 0
     while data := file.readline(MAX_RECORD_BYTES + 1):
         line += 1
@@ -50,10 +55,30 @@ def json_lines(file: BinaryIO) -> Iterator[Record]:
         if data.isspace():
             continue
         position += 1
-        if len(data) > MAX_RECORD_BYTES:
-            raise InvalidDocument(f"longer than {MAX_RECORD_BYTES:,} bytes; is it one record a line?", position, line)
-        _end(data, _skip_space(data, 0), position, line)
-        yield Record(_parsed(data, position, line), line, end)
+        first = line
+        nesting = _Nesting(position, first)
+        parts = [data]
+        size = len(data)
+        goes_on = nesting.goes_on_after(data)
+        while goes_on and (more := file.readline(MAX_RECORD_BYTES + 1 - size)):
+            line += 1
+            end += len(more)
+            size += len(more)
+            if more.isspace():
+                parts.append(more)
+            elif goes_on := _can_follow(data, more):
+                data = more
+                parts.append(data)
+                goes_on = nesting.goes_on_after(data)
+        if size > MAX_RECORD_BYTES:
+            problem = f"longer than {MAX_RECORD_BYTES:,} bytes; shorten it, or close its brackets"
+            raise InvalidDocument(problem, position, first)
+        yield Record(_parsed(b"".join(parts).rstrip(), position, first), first, end)
+
+
+def _can_follow(line: bytes, more: bytes) -> bool:
+    """Whether JSON that is not complete may go on from one line to the next: at a bracket, a comma or a colon."""
+    return line.rstrip()[-1:] in (b"{", b"[", b",", b":") or more.lstrip()[:1] in (b"}", b"]", b",", b":")
 
 
 def json_array(data: bytes) -> Iterator[Record]:
@@ -84,30 +109,57 @@ def _skip_space(data: bytes, position: int) -> int:
     return position
 
 
+@dataclass(slots=True)
+class _Nesting:
+    """Within how many brackets a record has come, and how many values it has; `position` and `line` are its own."""
+
+    position: int
+    line: int
+    depth: int = 0
+    values: int = 0
+
+    def goes_on_after(self, line: bytes) -> bool:
+        """Whether the record has no end on its next line. Raises InvalidDocument for one that is out of bounds."""
+        return self.end(line, _skip_space(line, 0), len(line)) is None and self.depth > 0
+
+    def end(self, data: bytes, start: int, limit: int) -> int | None:
+        """Where the record ends in `data`, as far as brackets and strings tell; None where it does not.
+
+        It may yet be no JSON. Raises InvalidDocument for one that is out of bounds.
+        """
+        for token in _TOKEN.finditer(data, start, limit):
+            first = data[token.start()]
+            if first in b"]}":
+                self.depth -= 1
+            elif first in b"[{":
+                self.depth += 1
+                self.values += 1
+            elif first in b",":
+                self.values += 1
+            elif not token[1]:
+                return limit if limit == len(data) else None  # JSON's strings go over no line's end
+            if self.depth > MAX_DEPTH:
+                self._refuse(f"its fields are nested more than {MAX_DEPTH} deep; flatten them")
+            if self.values > MAX_VALUES:
+                self._refuse(f"it holds more than {MAX_VALUES:,} values; leave some out")
+            if self.depth < 0 or (self.depth == 0 and first in b","):
+                return token.start()
+            if self.depth == 0 and token.end() < limit:
+                return token.end()
+        return None
+
+    def _refuse(self, problem: str) -> NoReturn:
+        raise InvalidDocument(problem, self.position, self.line)
+
+
 def _end(data: bytes, start: int, position: int, line: int) -> int:
-    """Where the value ends that begins at `start`, as far as brackets and strings tell; it may yet be no JSON.
+    """Where the value ends that begins at `start`: where all of `data` does, if nothing else tells.
 
     Raises InvalidDocument for one that is out of bounds.
     """
     limit = min(len(data), start + MAX_RECORD_BYTES)
-    depth = values = 0
-    for token in _TOKEN.finditer(data, start, limit):
-        first = data[token.start()]
-        if first in b"]}":
-            depth -= 1
-        elif first in b"[{":
-            depth += 1
-            values += 1
-        elif first in b",":
-            values += 1
-        if depth > MAX_DEPTH:
-            raise InvalidDocument(f"its fields are nested more than {MAX_DEPTH} deep; flatten them", position, line)
-        if values > MAX_VALUES:
-            raise InvalidDocument(f"it holds more than {MAX_VALUES:,} values; leave some out", position, line)
-        if depth < 0 or (depth == 0 and first in b","):
-            return token.start()
-        if depth == 0 and token.end() < limit:
-            return token.end()
+    if (end := _Nesting(position, line).end(data, start, limit)) is not None:
+        return end
     if limit < len(data):
         raise InvalidDocument(f"it is longer than {MAX_RECORD_BYTES:,} bytes; shorten it", position, line)
     return limit
@@ -120,7 +172,7 @@ def _parsed(data: bytes, position: int, line: int) -> object:
         line += data.count(b"\n", 0, error.start)
         raise InvalidDocument("not UTF-8; send or save it with that encoding", position, line) from error
     except json.JSONDecodeError as error:
-        problem = f"not JSON ({error.msg}: character {error.pos + 1}); every record must be an object"
+        problem = f"not JSON ({error.msg}: character {error.colno}); every record must be an object"
         raise InvalidDocument(problem, position, line + error.lineno - 1) from error
     except ValueError as error:
         raise InvalidDocument(f"not JSON that can be read: {error}", position, line) from error

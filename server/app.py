@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from server.body_limit import BodyLimit
@@ -12,7 +12,19 @@ from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
-from server.routes import documents, indexes, listen, models, operations, page, search, voice_search
+from server.prefix import TakeOffPrefix
+from server.routes import (
+    documents,
+    indexes,
+    known_names_only,
+    listen,
+    models,
+    operations,
+    page,
+    reference,
+    search,
+    voice_search,
+)
 from server.services import Services
 from server.settings import Settings
 from server.turn_away import TurnAway
@@ -37,7 +49,15 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
         finally:
             await services.close()
 
-    app = FastAPIOffline(title="Sayseek", version=version("sayseek"), description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Sayseek",
+        version=version("sayseek"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": "."}],  # where this description is, under whatever prefix
+    )
     app.state.services = services
     install_error_handlers(app, services.metrics)
     app.add_middleware(TurnAway, admission=services.admission, metrics=services.metrics)
@@ -45,6 +65,10 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
-    for routes in (voice_search, listen, search, documents, indexes, models, operations, page):
-        app.include_router(routes.router)
+    if settings.root_path:
+        app.add_middleware(TakeOffPrefix, prefix=settings.root_path)
+    for routes in (voice_search, search, documents, indexes, models):
+        app.include_router(routes.router, dependencies=[Depends(known_names_only)])
+    for others in (listen, operations, page, reference):
+        app.include_router(others.router)
     return app

@@ -19,7 +19,7 @@ from search.configuration import CatalogueOptions, read_configuration
 from search.errors import SearchError
 from search.migration import migrate as migrate_tables
 from server.indexing import run_indexing
-from server.settings import Settings
+from server.settings import Settings, misspelt_variables, variable_of
 
 app = typer.Typer(
     help="Sayseek's server: say it, find it.",
@@ -43,6 +43,10 @@ def fail(message: str, code: int = 1) -> typer.Exit:
 
 def load_settings(**flags: Any) -> Settings:
     """Settings from the environment, then flags. Ends the program with what to mend when one is wrong."""
+    if misspelt := misspelt_variables(os.environ):
+        for told in misspelt:
+            fail(told)
+        raise typer.Exit(2)
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
@@ -58,10 +62,6 @@ def load_settings(**flags: Any) -> Settings:
 
 def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def variable_of(name: str) -> str:
-    return f"SAYSEEK_{name.upper()}"
 
 
 def with_setting_flags(command: Any) -> Any:
@@ -137,7 +137,7 @@ CatalogueName = Annotated[str | None, typer.Option(metavar="NAME", help="Which o
 
 @app.command()
 def index(
-    file: Annotated[Path, typer.Argument(help="JSONL or CSV; every record needs an id and a title.")],
+    file: Annotated[Path, typer.Argument(help="JSON, JSONL or CSV; every record needs an id and a title.")],
     into: Annotated[
         str | None, typer.Option("--index", help="Where the index is: tantivy:FOLDER or postgresql://… [SAYSEEK_INDEX]")
     ] = None,

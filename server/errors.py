@@ -6,7 +6,7 @@ The body is the one that OpenAI's clients understand: {"error": {"message", "typ
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -18,6 +18,7 @@ from starlette.routing import Match, Mount
 
 from asr import errors as asr_errors
 from search import errors as search_errors
+from search.spelling import MOST_CHARACTERS, not_known
 from server.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,12 @@ def busy(message: str, retry_after: float, code: str = "overloaded") -> ApiError
 def shutting_down() -> ApiError:
     """503 for work that was not done before the server's end."""
     return busy("The server is shutting down. Try again in a moment.", 5, code="shutting_down")
+
+
+def unknown_name(name: str, known: Iterable[str], what: str) -> ApiError:
+    """400 for a parameter or field that there is not; `what` it is not."""
+    told = not_known(name, sorted(known), what)
+    return ApiError(400, "invalid_request", told if told.endswith("?") else f"{told}.", param=name[:MOST_CHARACTERS])
 
 
 def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:

@@ -4,12 +4,13 @@ A manifest is JSONL beside its audio. What a row says decides what is measured: 
 `slots` (name → value that must be heard) their recall and acceptance, `query_doc` (the id that must be found)
 search success, typed and spoken, and what spoken queries lose it by, and `utterances` ({start, end} in seconds)
 endpointing. `noise`, `background`, `speaker` and `hard` (true or false) make slices that are measured on their own.
+Other keys are named once and have no effect; one that is called much like these is refused as misspelt.
 """
 
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
-from asr.audio import AudioLimits, decode_audio
+from asr.audio import Audio, AudioLimits, decode_audio
 from asr.compute import shares_here
 from asr.decoding import DecodingOptions
 from asr.errors import AsrError
@@ -29,6 +31,7 @@ from search.catalogue import read_catalogue
 from search.index import SearchIndex, open_index
 from search.recognised import RecognisedText
 from search.result import SearchOptions
+from search.spelling import nearest, not_known
 from search.voice_query import Proposal, VoiceResults, find, propose
 from server.heard import Heard, Span
 from server.meaning import to_be_searched
@@ -38,9 +41,13 @@ from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import figures, is_number, row_problem
 from server.services import load_replicas
 from server.settings import Settings
+from server.slices import NOISE
 from server.success import FIRST, NEAREST
 from vad.utterances import UtteranceCutter, pcm16
 
+ROW_KEYS = ("audio", "text", "slots", "query_doc", "utterances", *NOISE, "speaker", "hard")
+PREDICTION_KEYS = ("audio", "text", "seconds", "segments")
+MOST_NAMED = 20
 LOOKED_AT = SearchOptions(FIRST)
 
 
@@ -64,6 +71,9 @@ def run_evaluation(
     Raises EvaluationError; errors of models and catalogues pass through.
     """
     rows = read_manifest(manifest)
+    if others_own := dict.fromkeys(key for row in rows for key in row if key not in ROW_KEYS):
+        names = escape(", ".join(list(others_own)[:MOST_NAMED]))
+        err.print(f"Keys by which nothing is measured: {names}", highlight=False, soft_wrap=True)
     said = _read_predictions(others) if others else None
     catalogue = _catalogue(catalogue, manifest, rows)
     if predictions:
@@ -72,7 +82,7 @@ def run_evaluation(
         if "utterances" in rows[0]:
             heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
         elif said is not None:
-            heard = [_read_text(row, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
+            heard = [_read_text(row, manifest.parent, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
         else:
             heard = _hear_all(settings, rows, manifest.parent, index, err)
         if index:
@@ -103,7 +113,7 @@ def _catalogue(given: Path | None, manifest: Path, rows: Sequence[Mapping[str, A
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The rows of a manifest. Raises EvaluationError that names the line of a bad one."""
     rows: list[dict[str, Any]] = []
-    for number, row in _read_jsonl(path):
+    for number, row in _read_jsonl(path, ROW_KEYS):
         if problem := row_problem(row) or _missing(path.parent / row["audio"]):
             raise EvaluationError(f"{path}, line {number}: {problem}.")
         if rows and ("utterances" in row) != ("utterances" in rows[0]):
@@ -123,8 +133,11 @@ def _missing(audio: Path) -> str:
     return "" if found else f"there is no file {audio.name!r} beside the manifest"
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file, one a line, each with its line's number."""
+def _read_jsonl(path: Path, known: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file, one a line, each with its line's number.
+
+    They may have keys of their owner's own. Raises EvaluationError for one that is a known key misspelt.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
@@ -136,10 +149,20 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise EvaluationError(f"{path}, line {number}: this is not JSON ({error}).") from error
+        if isinstance(row, dict) and (problem := _misspelt(row, known)):
+            raise EvaluationError(f"{path}, line {number}: {problem}")
         if not isinstance(row, dict) or not isinstance(row.get("audio"), str):
             problem = "every line is a JSON object with the text 'audio', the name of a recording"
             raise EvaluationError(f"{path}, line {number}: {problem}.")
         yield number, row
+
+
+def _misspelt(row: Mapping[str, Any], known: Collection[str]) -> str:
+    """What to tell of a key that is probably another, which the row has not; nothing where there is none."""
+    for key in row:
+        if key not in known and nearest(key, known) not in (None, *row):
+            return f"{not_known(key, known, 'a key')} (If it is your own, give it another name.)"
+    return ""
 
 
 @contextmanager
@@ -183,7 +206,7 @@ def _hear(
         transcript, score = transcriber.hear(data, options)
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
-    heard = Heard(row, transcript.text)
+    heard = Heard(row, transcript.text, duration=transcript.duration)
     if index:
         proposal = propose(transcript, index)
         told = score(proposal.texts).result() if score else []
@@ -195,11 +218,12 @@ def _hear(
     return heard
 
 
-def _read_text(row: Mapping[str, Any], text: str, seconds: float, index: SearchIndex | None) -> Heard:
+def _read_text(row: Mapping[str, Any], folder: Path, text: str, seconds: float, index: SearchIndex | None) -> Heard:
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
     found = _titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) if index else []
     heard = Heard(row, text, seconds + time.perf_counter() - started, found=found)
+    heard.duration = _decoded(folder / row["audio"]).duration
     if index:
         _trace(heard, [text], Proposal(RecognisedText(text)), index)
     return heard
@@ -234,15 +258,23 @@ def _titles_called(candidates: Sequence[Candidate], index: SearchIndex) -> set[s
 
 def _segments(path: Path) -> list[Span]:
     """The utterances of a recording, as the edge would cut them: start and end in seconds."""
-    samples = decode_audio(path.read_bytes(), AudioLimits(max_seconds=3600.0, max_decoding_seconds=60.0)).samples
     cutter = UtteranceCutter()
-    return [(utterance.start, utterance.end) for utterance in (*cutter.push(pcm16(samples)), *cutter.flush())]
+    utterances = (*cutter.push(pcm16(_decoded(path).samples)), *cutter.flush())
+    return [(utterance.start, utterance.end) for utterance in utterances]
+
+
+def _decoded(path: Path) -> Audio:
+    """A recording that is not heard here, however long. Raises EvaluationError."""
+    try:
+        return decode_audio(path.read_bytes(), AudioLimits(max_seconds=3600.0, max_decoding_seconds=60.0))
+    except AsrError as error:
+        raise EvaluationError(f"{path.name}: {error}") from error
 
 
 def _read_predictions(path: Path) -> dict[str, tuple[str, float]]:
     """What another recogniser heard, by recording: JSONL with `audio`, `text` and, if it was timed, `seconds`."""
     said = {}
-    for number, line in _read_jsonl(path):
+    for number, line in _read_jsonl(path, PREDICTION_KEYS):
         text, seconds = line.get("text"), line.get("seconds", 0.0)
         if not isinstance(text, str) or not is_number(seconds):
             problem = "'text' must be text, and 'seconds' a number of them"

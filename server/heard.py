@@ -11,7 +11,9 @@ Span = tuple[float, float]
 
 @dataclass
 class Heard:
-    """A row of the manifest and what became of it; `seconds` is the time that hearing and searching took.
+    """A row of the manifest and what became of it.
+
+    `seconds` is the time that hearing and searching took, and `duration` the length of the recording in seconds.
 
     Where a catalogue was `searched`, titles that were found, the best first: `found` as the server answers,
     `found_plain` for the best reading as text, `found_typed` for what was really said. `considered` are the titles
@@ -22,6 +24,7 @@ class Heard:
     row: Mapping[str, Any]
     text: str = ""
     seconds: float = 0.0
+    duration: float = 0.0
     searched: bool = False
     found: Sequence[str] = ()
     found_plain: Sequence[str] = ()

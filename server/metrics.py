@@ -1,6 +1,7 @@
 """What operators scrape, in Prometheus' form. Counts and times only; nothing that was said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -10,6 +11,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -82,5 +85,21 @@ class Metrics:
         """Report `value()` whenever somebody scrapes."""
         Gauge(f"sayseek_{name}", meaning, registry=self.registry).set_function(value)
 
+    def watch_total(self, name: str, meaning: str, value: Callable[[], float]) -> None:
+        """The same for what only grows: a counter, whose name gets `_total` at its end."""
+        self.registry.register(_WatchedTotal(f"sayseek_{name}", meaning, value))
+
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
+
+
+@dataclass(frozen=True)
+class _WatchedTotal(Collector):
+    """A count that somebody else keeps."""
+
+    name: str
+    meaning: str
+    value: Callable[[], float]
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(self.name, self.meaning, value=self.value())

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from asr.languages import parse_language
 from search.result import Match, Result
 from server.catalogues import State
 
@@ -20,6 +21,9 @@ Facets: TypeAlias = Annotated[
     ),
 ]
 
+LANGUAGE = "The language that is spoken: `en`, `en-US` or `English`. Found by the model when absent or `multi`."
+# As it was written in a request; the code after that, or None where any may be spoken.
+Language: TypeAlias = Annotated[str, AfterValidator(parse_language)]
 
 Status: TypeAlias = Annotated[
     Literal["open", "unavailable"],

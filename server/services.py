@@ -115,8 +115,9 @@ class Services:
 
     def _watch_replicas(self, replicas: Replicas) -> None:
         watch = self.metrics.watch
-        watch("windows_heard", "Windows of up to 30 s that were recognised.", lambda: replicas.windows_heard)
-        watch("windows_doubted", "Of them, heard again with all their silence.", lambda: replicas.windows_doubted)
+        watch_total = self.metrics.watch_total
+        watch_total("windows_heard", "Windows of up to 30 s that were recognised.", lambda: replicas.windows_heard)
+        watch_total("windows_doubted", "Of them, heard again with all their silence.", lambda: replicas.windows_doubted)
         watch("replicas", "Engines that share the model's work.", lambda: replicas.count)
         watch("replicas_resting", "Of them, those that failed a moment ago.", lambda: replicas.resting)
         watch("threads", "CPU threads of each replica.", lambda: self.shares.threads)

@@ -1,20 +1,29 @@
 """Every setting, once: from `SAYSEEK_*` environment variables, or flags of `sayseek-server serve`."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from asr.languages import LANGUAGES
+from asr.languages import LANGUAGES, parse_language
 from asr.precision import AUTO_INSTRUCTIONS, Precision
+from search.spelling import not_known
+
+PREFIX = "SAYSEEK_"
+RENAMED = {"compiled_code": "cache"}  # settings of earlier versions, and what they are called now
+CLIENTS = ("server",)  # beside `api_key`, what the `sayseek` command reads
+# Kubernetes tells each container of its services, one of which may be called sayseek-something.
+_OF_SERVICES = re.compile(r"\w*_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_\w+)?")
 
 
 class Settings(BaseSettings):
     """Checked once, at start; after that nothing changes it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SAYSEEK_",
+        env_prefix=PREFIX,
         env_ignore_empty=True,  # compose files set to nothing what the owner did not set
         frozen=True,
         extra="ignore",
@@ -25,6 +34,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    root_path: str = Field(
+        "", description="Prefix under which a reverse proxy serves all this, such as /voice; it may leave it there."
+    )
     api_key: SecretStr | None = Field(
         None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all."
     )
@@ -37,7 +49,7 @@ class Settings(BaseSettings):
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
         ("en",),
         min_length=1,
-        description="Languages that are spoken, ISO 639-1, comma-separated; detection chooses among them.",
+        description="Languages that are spoken, comma-separated; detection chooses among them.",
     )
     hub_cache: Path | None = Field(None, description="Where models from the Hugging Face hub are kept.")
     offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
@@ -119,6 +131,14 @@ class Settings(BaseSettings):
             raise ValueError("the key has characters that no header can carry; make one of letters and digits")
         return SecretStr(key) if key else None
 
+    @field_validator("root_path")
+    @classmethod
+    def _a_path(cls, value: str) -> str:
+        path = value.strip("/")
+        if path and not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", path, re.ASCII):
+            raise ValueError("write a path of letters, digits and slashes, such as /voice")
+        return f"/{path}" if path else ""
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _in_any_case(cls, value: object) -> object:
@@ -128,7 +148,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+            parts = [part.strip() for part in value.split(",") if part.strip()]
+            return tuple(dict.fromkeys(parse_language(part) or part for part in parts))
         return value
 
     @field_validator("languages")
@@ -140,3 +161,31 @@ class Settings(BaseSettings):
                 f"Whisper does not know the language {unknown[0]!r}; it knows: {', '.join(sorted(LANGUAGES))}"
             )
         return value
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
+    """What to tell of each variable that is called like a setting, and is none; one that is set to nothing is none."""
+    named = {name.upper(): value for name, value in environment.items() if name.upper().startswith(PREFIX)}
+    known = [variable_of(name) for name in (*Settings.model_fields, *CLIENTS)]
+    return [
+        _told(variable, known)
+        for variable, value in sorted(named.items())
+        if value and variable not in known and not _tells_of_a_service(variable, value)
+    ]
+
+
+def _tells_of_a_service(variable: str, value: str) -> bool:
+    return bool(_OF_SERVICES.fullmatch(variable)) or (variable.endswith("_PORT") and "://" in value)
+
+
+def _told(variable: str, known: list[str]) -> str:
+    name = variable.removeprefix(PREFIX).lower()
+    if name in RENAMED:
+        return f"{variable} is called {variable_of(RENAMED[name])} now"
+    listed = "sayseek-server serve --help lists them"
+    return not_known(variable, known, "a setting", prefix=PREFIX, listed=listed)

@@ -7,8 +7,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
-from server.errors import ApiError
+from search.spelling import nearest
+from server.errors import ApiError, unknown_name
 from server.keywords import MOST, can_be_expected
+from server.schemas import LANGUAGE, Language
 from server.searching import FILTER, INDEX
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
@@ -21,12 +23,6 @@ def _none_for_false(value: object) -> object:
     return None if str(value).strip().lower() == "false" else value
 
 
-def _primary_language(value: object) -> object:
-    """ISO 639-1 of `en-US`; none for `multi`, which leaves it to the model."""
-    code = str(value).strip().lower().replace("_", "-").partition("-")[0]
-    return None if code in {"multi", ""} else code
-
-
 DEFAULT_ENDPOINTING_MS = 500
 DEFAULT_BOUNDS_MS = (350, 900)
 LEAST_ENDPOINTING_MS = 100  # shorter silences lie within words
@@ -35,14 +31,15 @@ Milliseconds = Annotated[int, Field(ge=100, le=10_000)]
 
 
 class ListenOptions(BaseModel):
-    """The parameters, by their names in the address. Others are taken and have no effect; `ignored` tells which."""
+    """The parameters, by their names in the address. Others are taken and have no effect; `ignored` tells which.
+
+    The clients of the protocol send some; one that is called much like a parameter is refused as misspelt.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     model: str | None = Field(None, description="The server's model; it serves names of Deepgram's models, too.")
-    language: Annotated[str | None, BeforeValidator(_primary_language)] = Field(
-        None, description="ISO 639-1, with or without a region; found by the model when absent or `multi`."
-    )
+    language: Language | None = Field(None, description=LANGUAGE)
     encoding: Literal["linear16"] = Field("linear16", description="PCM, signed 16 bit little-endian; no container.")
     sample_rate: int = Field(16_000, ge=8_000, le=48_000, description="Hz.")
     channels: int = Field(1, ge=1, le=2, description="Two are mixed, so that speech in either is heard.")
@@ -126,6 +123,10 @@ def parse_options(query: QueryParams | Mapping[str, str]) -> ListenOptions:
     for name in NOT_TO_BE_HAD:
         if query.get(name, "false").lower() != "false":
             raise ApiError(400, "invalid_request", f"{name} is not to be had here; leave it out.", param=name)
+    others = sorted(set(query) - PARAMETERS)
+    for name in others:
+        if nearest(name, PARAMETERS):
+            raise unknown_name(name, PARAMETERS, "a parameter here")
     given: dict[str, str | list[str]] = {name: value for name, value in query.items() if name in PARAMETERS}
     given |= {name: query.getlist(name) for name in REPEATED}
     if query.get("endpointing", "").lower() == "true":
@@ -136,7 +137,7 @@ def parse_options(query: QueryParams | Mapping[str, str]) -> ListenOptions:
         first = error.errors()[0]
         param = str(first["loc"][0]) if first["loc"] else "endpointing"
         raise ApiError(400, "invalid_request", f"{param}: {first['msg']}.", param=param) from None
-    return options.model_copy(update={"ignored": tuple(sorted(set(query) - PARAMETERS))})
+    return options.model_copy(update={"ignored": tuple(others)})
 
 
 def _mismatch(what: str) -> PydanticCustomError:

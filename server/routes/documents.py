@@ -78,7 +78,7 @@ async def put_documents(
         bool, Query(description="Replace all documents by none, too, which is refused else.", examples=[False])
     ] = False,
 ) -> Indexed:
-    """Add documents, or replace those with the same id: a JSON array, or one JSON object a line (NDJSON)."""
+    """Add documents, or replace those with the same id: a JSON array, or objects one after the other (NDJSON)."""
     index = catalogue.index
     body = await request.body()
     write = partial(_replace, allow_empty=allow_empty) if replace else _upsert

@@ -21,7 +21,7 @@ from server.ids import new_id
 from server.keywords import MOST, can_be_expected, expected
 from server.meaning import find_meant, to_be_searched
 from server.routes import AppServices
-from server.schemas import Facets, SearchResult, Total, errors
+from server.schemas import LANGUAGE, Facets, Language, SearchResult, Total, errors
 from server.searching import FACETS, FILTER, INDEX, SNIPPETS, search_options, search_results
 from server.services import Services
 
@@ -98,7 +98,7 @@ async def voice_search(
     services: AppServices,
     file: Annotated[UploadFile, File(description="wav, flac, mp3, ogg, opus, webm, m4a/mp4; any rate, 1-8 channels.")],
     model: Annotated[str | None, Form(description="The server's model; see /readyz.", examples=["base"])] = None,
-    language: Annotated[str | None, Form(description="ISO 639-1; found when absent.", examples=["en"])] = None,
+    language: Annotated[Language | None, Form(description=LANGUAGE, examples=["en", "en-US"])] = None,
     limit: Annotated[int, Form(description="Most results to give.", ge=1, le=100, examples=[10])] = 10,
     alternatives: Annotated[
         int, Form(description="Most other readings to give.", ge=0, le=10, examples=[3])
@@ -137,7 +137,7 @@ def decoding_options(services: Services, model: str | None, language: str | None
             f"The model {model!r} is not served here; {transcriber.name!r} is.",
             param="model",
         )
-    return transcriber.options(language.strip().lower() if language else None, alternatives)
+    return transcriber.options(language, alternatives)
 
 
 async def _answer(services: Services, data: bytes, options: DecodingOptions, asked: Asked) -> VoiceSearchAnswer:

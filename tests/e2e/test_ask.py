@@ -39,7 +39,7 @@ def test_every_sample_finds_its_city_first(server: Server, sample_files: list[Pa
 
 
 def test_people_read_transcript_and_results(server: Server, sample_files: list[Path]) -> None:
-    done = sayseek("ask", "--server", server.address, sample_files[0])
+    done = sayseek("ask", "--server", server.address, "--language", "en-US", sample_files[0])
     assert done.returncode == 0, done.stderr
     assert city_of(sample_files[0]) in folded(done.stdout)
 

@@ -298,10 +298,10 @@ def test_neither_words_nor_keys_are_in_the_log(server: Server, sample_files: lis
 
 
 def test_silence_costs_no_recognition(server: Server) -> None:
-    before = server.metric("sayseek_windows_heard")
+    before = server.metric("sayseek_windows_heard_total")
     with listening(server, AUTHORISED, endpointing="false") as listener:
         listener.send(silence(10).tobytes())
         listener.tell("Finalize")
         assert text(listener.next("Results")) == ""
         assert listener.close_stream() == 1000
-    assert server.metric("sayseek_windows_heard") == before
+    assert server.metric("sayseek_windows_heard_total") == before

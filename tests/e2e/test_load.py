@@ -70,7 +70,7 @@ def test_the_event_loop_answers_while_the_model_works(server: Server, speech: Sa
     A loop that waited for the model would answer once, or once for each window. The clip is short enough for a slow
     processor to answer it within the server's own time limit.
     """
-    before = server.metric("sayseek_windows_heard")
+    before = server.metric("sayseek_windows_heard_total")
 
     async def scenario() -> int:
         async with httpx.AsyncClient(timeout=300, base_url=server.address) as client:
@@ -84,7 +84,7 @@ def test_the_event_loop_answers_while_the_model_works(server: Server, speech: Sa
             return answered
 
     answered = asyncio.run(scenario())
-    windows = server.metric("sayseek_windows_heard") - before
+    windows = server.metric("sayseek_windows_heard_total") - before
     assert windows > 1
     assert answered > 10 * windows
 

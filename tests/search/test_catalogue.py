@@ -33,6 +33,7 @@ def written(tmp_path: Path, name: str, content: str | bytes) -> Path:
         ("cities.ndjson", "\n\n" + JSON_LINES.replace("\n", "\r\n\r\n")),
         ("cities.json", json.dumps([REYKJAVIK.to_record(), SKOPJE.to_record()], indent=2)),
         ("cities.json", JSON_LINES),
+        ("cities", "\n".join(json.dumps(document.to_record(), indent=4) for document in (REYKJAVIK, SKOPJE))),
         ("cities", "\n [" + JSON_LINES.strip().replace("\n", "\n,") + "]\n"),
         ("cities.csv", TABLE),
         ("cities", TABLE),

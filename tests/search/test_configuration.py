@@ -62,7 +62,7 @@ def test_the_first_is_meant_where_none_is_called_the_default(tmp_path: Path) -> 
     [
         ("", "there are 0 catalogues"),
         ("catalogues = 3", "write [catalogues]"),
-        ("catalogs = {}", '"catalogs" means nothing here; write default, catalogues'),
+        ("catalogs = {}", "catalogs is not a key here; did you mean catalogues?"),
         ("[catalogues.a]", '[catalogues.a]: it has no index; write, for example, index = "tantivy:data/places"'),
         ("[catalogues.a]\nindex = 1", "it has no index"),
         ('[catalogues."a b"]\nindex = "x"', '"a b" cannot be a catalogue\'s name'),
@@ -74,7 +74,7 @@ def test_the_first_is_meant_where_none_is_called_the_default(tmp_path: Path) -> 
         ('[catalogues.a]\nindex = "postgresql://h:p@ss@h/d"', "[catalogues.a]: the database's address cannot be read"),
         ("[catalogues.a]\nfields = 1", "write [catalogues.a.fields]"),
         ("[catalogues.a.fields]\nb = 1", "write [catalogues.a.fields.b]"),
-        ('[catalogues.a.fields]\nb = { filtr = "value" }', '"filtr" means nothing here; write filter, boost, sound'),
+        ('[catalogues.a.fields]\nb = { filtr = "value" }', "filtr is not a key here; did you mean filter?"),
         (
             "[catalogues.a.fields]\nb = { filter = true }",
             '[catalogues.a.fields.b]: filter is neither; write filter = "v',

@@ -38,9 +38,56 @@ def test_the_records_of_lines_are_those_that_json_finds(values: list) -> None:
     assert [record.value for record in json_lines(io.BytesIO(text))] == values
 
 
+@given(values=st.lists(VALUES, max_size=4), indent=st.integers(0, 3))
+def test_records_may_stand_on_several_lines(values: list, indent: int) -> None:
+    text = "\r\n\n".join(json.dumps(value, indent=indent) for value in values).encode()
+    assert [record.value for record in json_lines(io.BytesIO(text))] == values
+
+
+def test_records_on_several_lines_that_are_broken_are_never_taken_for_others() -> None:
+    """What is accepted is what a reader of one record after the other finds."""
+    rng = random.Random(0)
+    whole = b'{\n "id": "1",\n "t": [\n  "a\\"",\n  1.5\n ]\n}\n{"id": "2"}\n{\n "x": {"y": null}\n}\n'
+    for _ in range(5_000):
+        text = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            start = rng.randrange(1, len(text))
+            text[start : start + rng.randint(0, 2)] = rng.choice([b"", b'"', b"]", b"}", b"[", b"{", b",", b"\n", b":"])
+        try:
+            values = [record.value for record in json_lines(io.BytesIO(text))]
+        except InvalidDocument:
+            continue
+        rest, expected = text.decode().lstrip(), []
+        while rest:
+            value, end = json.JSONDecoder().raw_decode(rest)
+            expected.append(value)
+            rest = rest[end:].lstrip()
+        assert values == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        (b'{"a": 1}\n{"a": 1\n{"a": 2}\n', 2, "document 2: not JSON"),  # a line lacks its bracket, and is told
+        (b'{"a": 1}\n{"a": "x\n{"a": 2}\n', 2, "document 2: not JSON"),
+        (b'{\n "a": 1,\n "b" 2\n}\n', 3, "document 1: not JSON"),
+        (b'{\n "a": 1\n}\n\n{\n "a": 1,\n}\n', 7, "document 2: not JSON"),
+        (b'{\n "a": [1,\n', 2, "document 1: not JSON"),
+        (b'{\n "a": 1\n} {\n "a": 2\n}\n', 3, "document 1: not JSON"),
+        (b'{\n "a": 1,\n' + b' "a": 1,\n' * MAX_VALUES + b"}", 1, f"more than {MAX_VALUES:,} values"),
+        (b'{\n "a":' + b"\n" * (MAX_RECORD_BYTES + 1) + b"1}", 1, "longer than"),
+    ],
+)
+def test_a_record_that_is_broken_is_told_by_its_line(text: bytes, line: int, told: str) -> None:
+    with pytest.raises(InvalidDocument, match=told) as caught:
+        list(json_lines(io.BytesIO(text)))
+    assert caught.value.line == line
+
+
 def test_records_tell_where_they_are() -> None:
     assert list(json_array(b' [1,\n\n {"a": "]"}\n]\n')) == [Record(1, 1, 3), Record({"a": "]"}, 3, 17)]
     assert list(json_lines(io.BytesIO(b'1\n\n{"a": "]"}'))) == [Record(1, 1, 2), Record({"a": "]"}, 3, 13)]
+    assert list(json_lines(io.BytesIO(b'\n{"a":\n1\n}\n2'))) == [Record({"a": 1}, 2, 11), Record(2, 5, 12)]
 
 
 def test_arrays_that_are_broken_are_refused_as_json_refuses_them() -> None:

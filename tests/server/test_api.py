@@ -1,6 +1,7 @@
 """What the API answers, right and wrong, as its contract says."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,6 +92,11 @@ def test_a_name_that_was_heard_is_found_by_its_text(client: TestClient, reykjavi
     assert ask(client, reykjavik).json()["results"][0]["match"] == "text"
 
 
+@pytest.mark.parametrize("language", ["en", "en-US", "en_GB", "EN", "English", "multi", ""])
+def test_a_language_is_taken_as_live_listening_takes_it(client: TestClient, reykjavik: bytes, language: str) -> None:
+    assert ask(client, reykjavik, language=language).json()["transcript"]["language"] == "en"
+
+
 def test_limit_and_alternatives_bound_what_comes_back(client: TestClient, reykjavik: bytes) -> None:
     noisy = ask(client, reykjavik, limit=1, alternatives=0).json()
     assert len(noisy["results"]) == 1
@@ -154,6 +160,32 @@ def test_typed_search(client: TestClient) -> None:
     assert_error(client.get("/v1/search", params={"q": "x", "limit": 0}), 400, "invalid_request", "limit")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("GET", "/v1/search?q=x&fillter=country:IS", "fillter is not a parameter here; did you mean filter?"),
+        ("GET", "/v1/search?q=x&sort=title", "sort is not a parameter here; there are: facets, filter, index, limit,"),
+        ("GET", "/v1/documents/1?indx=default", "did you mean index?"),
+        ("DELETE", "/v1/documents/1?limit=1", "there are: index"),
+        ("PUT", "/v1/documents?replce=true", "did you mean replace?"),
+        ("GET", "/v1/indexes?name=default", "there are: none"),
+        ("GET", "/v1/models?limit=1", "there are: none"),
+        ("POST", "/v1/voice-search?language=en", "language is a field of the form here"),
+    ],
+)
+def test_parameters_that_there_are_not_are_named(client: TestClient, method: str, path: str, told: str) -> None:
+    upload = {"file": ("clip", b"")} if method == "POST" else None
+    response = client.request(method, path, files=upload)
+    assert told in assert_error(response, 400, "invalid_request", re.split("[?&=]", path)[-2])
+
+
+def test_fields_of_a_form_that_there_are_not_are_named(client: TestClient, reykjavik: bytes) -> None:
+    told = assert_error(ask(client, reykjavik, fillter="country:IS"), 400, "invalid_request", "fillter")
+    assert told == "fillter is not a field here; did you mean filter?"
+    told = assert_error(ask(client, reykjavik, sort="title"), 400, "invalid_request", "sort")
+    assert "there are: alternatives, facets, file, filter, index," in told
+
+
 def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
     record = {"id": "tea/é 1", "title": "Darjeeling", "body": "A black tea", "price": 4.5, "tags": ["tea"]}
     assert client.put("/v1/documents", json=[record]).json() == {"indexed": 1}
@@ -163,6 +195,8 @@ def test_documents_are_put_got_and_deleted(client: TestClient) -> None:
     put = client.put("/v1/documents", content=changed, headers={"content-type": "application/x-ndjson"})
     assert put.json() == {"indexed": 2}
     assert client.get("/v1/documents/tea/%C3%A9%201").json()["title"] == "Assam"
+    assert client.put("/v1/documents", content=json.dumps(record, indent=2)).json() == {"indexed": 1}
+    assert client.get("/v1/documents/tea/%C3%A9%201").json() == record
     assert client.delete("/v1/documents/tea/%C3%A9%201").json() == {"deleted": 1}
     assert_error(client.get("/v1/documents/tea/%C3%A9%201"), 404, "document_not_found", "id")
     assert_error(client.delete("/v1/documents/tea/%C3%A9%201"), 404, "document_not_found", "id")
@@ -212,6 +246,9 @@ def test_operations(client: TestClient, reykjavik: bytes) -> None:
         "sayseek_queue_depth 0.0",
         'sayseek_stage_seconds_count{stage="decode"}',
         "sayseek_audio_seconds_total",
+        "# TYPE sayseek_windows_heard_total counter",
+        "# TYPE sayseek_windows_doubted_total counter",
+        "sayseek_windows_doubted_total 0.0",
     ):
         assert line in metrics
     assert client.get("/healthz").headers["x-request-id"].startswith("req_")

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
 from server.cli import app
@@ -146,17 +147,22 @@ def test_utterances_that_one_segment_holds_are_merged() -> None:
 def test_recordings_are_heard_and_searched(sample_files: list[Path], tmp_path: Path) -> None:
     file = next(file for file in sample_files if "copenhagen" in file.name)
     shutil.copy(file, tmp_path)
-    row = {"audio": file.name, "text": "what's the weather like in copenhagen", "query_doc": "c", "duration": 3.0}
+    row = {"audio": file.name, "text": "what's the weather like in copenhagen", "query_doc": "c"}
     manifest = write_jsonl(tmp_path / "manifest.jsonl", row)
     write_jsonl(tmp_path / "catalogue.jsonl", {"id": "c", "title": "Copenhagen"}, {"id": "o", "title": "Oslo"})
     predictions = tmp_path / "heard.jsonl"
     report = evaluate(manifest, "--model", "tiny.en", "--predictions", predictions)
     assert report["word error rate"]["all"]["wer"] == 0
     assert report["search"]["all"]["spoken@1"] == report["search"]["all"]["plain_mrr@10"] == 1
-    assert report["latency, ms"]["all"]["p50"] > 0
+    latency = report["latency, ms"]["all"]
+    assert latency["p50"] > 0
+    seconds = latency["times real time"] * latency["p50"] / 1000
+    assert seconds == pytest.approx(soundfile.info(file).duration, abs=0.01)
     heard = json.loads(predictions.read_text())
     assert "Copenhagen" in heard["text"]
-    assert evaluate(manifest, "--others", predictions)["word error rate"] == report["word error rate"]
+    again = evaluate(manifest, "--others", predictions)
+    assert again["word error rate"] == report["word error rate"]
+    assert again["latency, ms"]["all"]["times real time"] > 0
 
 
 def test_names_that_nobody_asked_for_are_counted(sample_files: list[Path], tmp_path: Path) -> None:
@@ -261,7 +267,9 @@ GOOD = {"audio": "a.flac", "text": "x"}
         (GOOD | {"slots": {"size": ""}}, "'slots'"),
         (GOOD | {"query_doc": 5}, "'query_doc'"),
         ({"audio": "a.flac", "query_doc": "c"}, "'query_doc'"),
-        (GOOD | {"duration": "3 s"}, "'duration'"),
+        ({"audio": "a.flac", "txt": "x"}, "txt is not a key; did you mean text?"),
+        ({"audoi": "a.flac", "text": "x"}, "audoi is not a key; did you mean audio?"),
+        (GOOD | {"Query-Doc": "c"}, "did you mean query_doc?"),
         (GOOD | {"noise": 5}, "'noise'"),
         (GOOD | {"speaker": 5}, "'speaker'"),
         (GOOD | {"hard": "yes"}, "'hard'"),
@@ -285,7 +293,21 @@ def test_a_bad_row_is_told_by_its_line_before_a_model_is_loaded(
     assert told in output
 
 
-@pytest.mark.parametrize("line", ['{"audio": "a.flac"}', '{"audio": "a.flac", "text": 5}', "5", "{", '{"text": "x"}'])
+def test_keys_of_the_owners_own_are_named_once(sample_files: list[Path], tmp_path: Path) -> None:
+    """Also where they are called like a known one that the row has beside."""
+    shutil.copy(sample_files[0], tmp_path / "a.flac")
+    rows = [GOOD | {"texts": ["x"], "recorded_by": name} for name in ("ann", "bob")]
+    manifest = write_jsonl(tmp_path / "manifest.jsonl", *rows)
+    others = write_jsonl(tmp_path / "heard.jsonl", GOOD)
+    result = CliRunner().invoke(app, ["evaluate", str(manifest), "--others", str(others), "--json"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == ["Keys by which nothing is measured: texts, recorded_by"]
+
+
+NO_PREDICTIONS = ['{"audio": "a.flac"}', '{"audio": "a.flac", "text": 5}', '{"audio": "a", "txt": "x"}', "5", "{"]
+
+
+@pytest.mark.parametrize("line", [*NO_PREDICTIONS, '{"text": "x"}'])
 def test_a_bad_row_of_another_recogniser_is_told(sample_files: list[Path], tmp_path: Path, line: str) -> None:
     shutil.copy(sample_files[0], tmp_path / "a.flac")
     manifest = write_jsonl(tmp_path / "manifest.jsonl", GOOD)

@@ -88,6 +88,23 @@ def test_what_does_not_fit_together_is_refused_in_so_many_words(query: dict[str,
     assert str(caught.value.detail).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("fillter", "filter"), ("interim_result", "interim_results"), ("lang-uage", "language")]
+)
+def test_a_parameter_that_is_misspelt_is_refused(name: str, meant: str) -> None:
+    with pytest.raises(ApiError, match=f"{name} is not a parameter here; did you mean {meant}") as caught:
+        parse_options({name: "x"})
+    assert caught.value.status_code == 400
+
+
+def test_what_deepgrams_clients_send_beside_is_taken() -> None:
+    names = """diarize diarize_model dictation extra keyterm mip_opt_out numerals profanity_filter punctuate replace tag
+        version detect_entities smart_format no_delay tier filler_words vad_turnoff detect_language paragraphs
+        measurements utterances utt_split sentiment topics intents summarize eot_threshold eager_eot_threshold
+        eot_timeout_ms callback_method access_token"""
+    assert parse_options(dict.fromkeys(names.split(), "true")).ignored == tuple(sorted(names.split()))
+
+
 def test_only_other_models_are_not_served() -> None:
     assert parse_options({"model": "tiny.en"}).served_by("tiny.en")
     assert not parse_options({"model": "tiny.en"}).served_by("base")

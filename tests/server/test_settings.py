@@ -7,15 +7,15 @@ from typer.testing import CliRunner
 
 from asr.checkpoints import Checkpoint
 from asr.languages import LANGUAGES
-from server.cli import app, flag_of, variable_of
-from server.settings import Settings
+from server.cli import app, flag_of
+from server.settings import Settings, misspelt_variables, variable_of
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 def test_variables_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAYSEEK_PORT", "9001")
-    monkeypatch.setenv("SAYSEEK_LANGUAGES", "en, de,FR")
+    monkeypatch.setenv("SAYSEEK_LANGUAGES", "en-US, German,FR,en_GB")
     settings = Settings()
     assert settings.port == 9001
     assert settings.languages == ("en", "de", "fr")
@@ -35,8 +35,45 @@ def test_blanks_around_a_key_are_none_of_it() -> None:
     assert Settings(api_key=" ").api_key is None
 
 
+@pytest.mark.parametrize("written", ["/voice/search", "voice/search/", " /voice/search/ "])
+def test_a_prefix_may_be_written_with_and_without_slashes_at_its_ends(written: str) -> None:
+    assert Settings(root_path=written).root_path == "/voice/search"
+    assert Settings(root_path="/").root_path == ""
+
+
 def test_log_levels_may_be_written_large() -> None:
     assert Settings(log_level="WARNING").log_level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("SAYSEEK_MAX_QUEU", "SAYSEEK_MAX_QUEU is not a setting; did you mean SAYSEEK_MAX_QUEUE?"),
+        ("sayseek_langauges", "SAYSEEK_LANGAUGES is not a setting; did you mean SAYSEEK_LANGUAGES?"),
+        ("SAYSEEK_SERVR", "did you mean SAYSEEK_SERVER?"),
+        ("SAYSEEK_COMPILED_CODE", "SAYSEEK_COMPILED_CODE is called SAYSEEK_CACHE now"),
+        ("SAYSEEK_WORKERS", "SAYSEEK_WORKERS is not a setting; sayseek-server serve --help lists them"),
+    ],
+)
+@pytest.mark.parametrize("command", [["serve"], ["index", "none.jsonl"], ["evaluate", "none.jsonl"]])
+def test_a_variable_that_is_no_setting_ends_the_program(command: list[str], name: str, told: str) -> None:
+    result = CliRunner().invoke(app, command, env={name: "3", "COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+def test_what_the_clients_and_other_services_are_told_is_let_be() -> None:
+    variables = {
+        "SAYSEEK_SERVER": "http://127.0.0.1:8000",
+        "SAYSEEK_API_KEY": "hush",
+        "SAYSEEK_WEB_SERVICE_HOST": "10.0.0.7",
+        "SAYSEEK_WEB_SERVICE_PORT_HTTP": "80",
+        "SAYSEEK_WEB_PORT": "tcp://10.0.0.7:80",
+        "SAYSEEK_WEB_PORT_80_TCP_ADDR": "10.0.0.7",
+        "SAYSEEK_OLD": "",
+        "OTHER_MAX_QUEU": "3",
+    }
+    assert misspelt_variables(variables) == []
 
 
 @pytest.mark.parametrize("name", ["SAYSEEK_API_KEY", "SAYSEEK_MODEL", "SAYSEEK_LOG_LEVEL", "SAYSEEK_HUB_CACHE"])
@@ -58,6 +95,8 @@ def test_a_variable_that_is_not_utf8_ends_the_program(name: str) -> None:
         ("--api-key", "schlüssel"),
         ("--api-key", "hush\x07hush"),
         ("--log-level", "loud"),
+        ("--root-path", "http://voice.example"),
+        ("--root-path", "/a b"),
         ("--shutdown-timeout", "inf"),
         ("--answer-timeout", "nan"),
         ("--upload-timeout", "1e999"),
