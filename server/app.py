@@ -1,5 +1,6 @@
 """The application: builds the parts, joins them and owns their life."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,10 +13,13 @@ from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
+from server.origins import CheckOrigin
 from server.routes import documents, indexes, listen, models, operations, page, search, voice_search
 from server.services import Services
 from server.settings import Settings
 from server.turn_away import TurnAway
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Say it, find it: send a spoken clip, get the transcript and search results from your own catalogue.
 
@@ -27,6 +31,8 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
 
     Raises InvalidConfiguration where the file that names the catalogues is not understood.
     """
+    if settings.page_key and not settings.api_key:
+        logger.warning("SAYSEEK_PAGE_KEY is set and SAYSEEK_API_KEY is not: nobody can change the catalogue over HTTP")
     services = Services(settings, on_failure)
 
     @asynccontextmanager
@@ -44,6 +50,8 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
+    # Outside of what else answers, so that an allowed page can read every answer.
+    app.add_middleware(CheckOrigin, settings=settings, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
     for routes in (voice_search, listen, search, documents, indexes, models, operations, page):
         app.include_router(routes.router)

@@ -51,7 +51,7 @@ How a connection ends:
 | 1001 | the server is going down: it read no more, delivered the finals of what it had, and the closing `Metadata` |
 | 1002 | what is no WebSocket frame, or one that nobody has agreed on: reserved bits, no mask |
 | 1007 | a text message that is not UTF-8 |
-| 1008 | no or a wrong key; a parameter that is not understood |
+| 1008 | no or a wrong key, or one that does not allow it; a parameter that is not understood |
 | 1009 | a message of more than 1 MB: send audio in smaller pieces |
 | 1011 | neither audio nor `KeepAlive` for 30 s, or no audio for 10 min (reason `NET-0001`); pings unanswered; a bug |
 | 1013 | too many listeners, or too much work: try again after some seconds |
@@ -59,6 +59,7 @@ How a connection ends:
 
 Refusals at connecting are HTTP answers, 400, 401, 404 or 503 with the one error body, where the client is a program.
 Browsers hide those from their pages: a client that sends an `Origin` is accepted, told by `Error`, and closed by code.
+Only where that origin is neither the server's own nor allowed (`server/origins.py`) the answer is 403 in all cases.
 """
 
 import json
