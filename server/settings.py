@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=MAX_PORT, description="Port to listen on; 0 for any free one.")
     api_key: SecretStr | None = Field(
-        None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all."
+        None,
+        description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty, without a page key: "
+        "open to all.",
     )
     page_key: SecretStr | None = Field(
         None,
