@@ -8,7 +8,7 @@
     ├── MalformedAnswer          something answers, but not as a Sayseek server does
     └── ServerError              the server says what is wrong
         ├── InvalidRequest       4xx: the same request would fail again
-        │   ├── NotAuthorized    401, 403: the key is missing or wrong
+        │   ├── NotAuthorized    401, 403: the key is missing, wrong, or does not allow it
         │   └── NotFound         404: no such document, model or path
         └── Busy                 429, 503: trying again later may work
 
@@ -81,7 +81,7 @@ class InvalidRequest(ServerError):
 
 
 class NotAuthorized(InvalidRequest):
-    """401 or 403: the server wants a key, and none or another one was given."""
+    """401: the server wants a key, and none or another one was given. 403: the key does not allow the request."""
 
 
 class NotFound(InvalidRequest):

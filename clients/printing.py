@@ -63,7 +63,7 @@ def what_to_do(error: OSError | SayseekError) -> str:
             return f"cannot be read: {error.strerror or error}."
         case ServerUnreachable():
             return f"{error} Is it running? Start it with: make serve"
-        case NotAuthorized():
+        case NotAuthorized(status=401):
             return f"{error} Give the key with --api-key or in SAYSEEK_API_KEY."
         case Busy():
             return f"{error} The server stayed busy: try again later, or with less at once."

@@ -1,5 +1,6 @@
 """The application: builds the parts, joins them and owns their life."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
 from server.key import RequireKey
 from server.observe import Observe
+from server.origins import CheckOrigin
 from server.prefix import TakeOffPrefix
 from server.routes import (
     documents,
@@ -29,6 +31,8 @@ from server.services import Services
 from server.settings import Settings
 from server.turn_away import TurnAway
 
+logger = logging.getLogger(__name__)
+
 DESCRIPTION = """Say it, find it: send a spoken clip, get the transcript and search results from your own catalogue.
 
 Try `POST /v1/voice-search` with a recording. Every error has the same body and says how to mend it."""
@@ -39,6 +43,8 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
 
     Raises InvalidConfiguration where the file that names the catalogues is not understood.
     """
+    if settings.page_key and not settings.api_key:
+        logger.warning("SAYSEEK_PAGE_KEY is set and SAYSEEK_API_KEY is not: nobody can change the catalogue over HTTP")
     services = Services(settings, on_failure)
 
     @asynccontextmanager
@@ -64,6 +70,8 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
     app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
+    # Outside of what else answers, so that an allowed page can read every answer.
+    app.add_middleware(CheckOrigin, settings=settings, metrics=services.metrics)
     app.add_middleware(Observe, metrics=services.metrics)
     if settings.root_path:
         app.add_middleware(TakeOffPrefix, prefix=settings.root_path)

@@ -69,7 +69,7 @@ def with_setting_flags(command: Any) -> Any:
 
     def parameter(name: str) -> inspect.Parameter:
         field = Settings.model_fields[name]
-        default = "" if field.default in (None, PydanticUndefined) else f" [default: {_shown(field.default)}]"
+        default = "" if field.default in (None, (), PydanticUndefined) else f" [default: {_shown(field.default)}]"
         option = typer.Option(flag_of(name), help=f"{field.description}{default} [{variable_of(name)}]")
         return inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.languages import LANGUAGES, parse_language
@@ -17,6 +17,14 @@ RENAMED = {"compiled_code": "cache"}  # settings of earlier versions, and what t
 CLIENTS = ("server",)  # beside `api_key`, what the `sayseek` command reads
 # Kubernetes tells each container of its services, one of which may be called sayseek-something.
 _OF_SERVICES = re.compile(r"\w*_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_\w+)?")
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_PORT = 65_535
+HOST_NAME = re.compile(r"[a-z0-9._-]+")
+ORIGIN = re.compile(
+    rf"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>{HOST_NAME.pattern}|\[[0-9a-f:.]+\])(:(?P<port>\d{{1,5}}))?/?", re.ASCII
+)
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # what browsers take as a subprotocol: RFC 9110, 5.6.2
 
 
 class Settings(BaseSettings):
@@ -33,12 +41,29 @@ class Settings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    port: int = Field(8000, ge=0, le=MAX_PORT, description="Port to listen on; 0 for any free one.")
     root_path: str = Field(
         "", description="Prefix under which a reverse proxy serves all this, such as /voice; it may leave it there."
     )
     api_key: SecretStr | None = Field(
-        None, description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty: open to all."
+        None,
+        description="When set, every /v1 request needs it: 'Authorization: Bearer KEY'. Empty, without a page key: "
+        "open to all.",
+    )
+    page_key: SecretStr | None = Field(
+        None,
+        description="A second key, for web pages, whose visitors can read it: it allows to search and listen, and "
+        "nothing else. Where it is the only key, nobody can change the catalogue over HTTP.",
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins of web pages that may use the server beside its own page, comma-separated: "
+        "https://shop.example. Pages of all others are refused.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names of the server, comma-separated: sayseek.example. Where set, a request to any other name is "
+        "refused (addresses and localhost always pass), which stops DNS rebinding. Empty: any name.",
     )
 
     model: str = Field(
@@ -123,7 +148,7 @@ class Settings(BaseSettings):
         False, description="Log what was heard and searched for. Off: nothing that was said is kept anywhere."
     )
 
-    @field_validator("api_key")
+    @field_validator("api_key", "page_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         key = value.get_secret_value().strip() if value else ""
@@ -139,23 +164,44 @@ class Settings(BaseSettings):
             raise ValueError("write a path of letters, digits and slashes, such as /voice")
         return f"/{path}" if path else ""
 
+    @field_validator("page_key")
+    @classmethod
+    def _fits_a_page(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value and not TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("the key has characters that a page cannot send; make one of letters and digits")
+        if value and value == info.data.get("api_key"):
+            raise ValueError("it is the API key, too, and a page's visitors could change the catalogue; make another")
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _in_any_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("languages", mode="before")
+    @field_validator("languages", "allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
-            parts = [part.strip() for part in value.split(",") if part.strip()]
-            return tuple(dict.fromkeys(parse_language(part) or part for part in parts))
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_origin, value))
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in value if not HOST_NAME.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is no host's name; write it without scheme, port and path: sayseek.example")
         return value
 
     @field_validator("languages")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Whisper's languages; whether the model knows one is found out when it is loaded."""
+        value = tuple(dict.fromkeys(parse_language(name) or name for name in value))
         if unknown := [code for code in value if code not in LANGUAGES]:
             raise ValueError(
                 f"Whisper does not know the language {unknown[0]!r}; it knows: {', '.join(sorted(LANGUAGES))}"
@@ -189,3 +235,15 @@ def _told(variable: str, known: list[str]) -> str:
         return f"{variable} is called {variable_of(RENAMED[name])} now"
     listed = "sayseek-server serve --help lists them"
     return not_known(variable, known, "a setting", prefix=PREFIX, listed=listed)
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers send it, without the scheme's usual port; `text` is in lower case. Raises ValueError."""
+    match = ORIGIN.fullmatch(text)
+    if not match or match["scheme"] in ("ws", "wss") or int(match["port"] or 0) > MAX_PORT:
+        raise ValueError(
+            f"{text!r} is no origin; write scheme, host and, where it is not the usual one, port: https://shop.example"
+        )
+    scheme, host, port = match["scheme"], match["host"], match["port"]
+    is_usual = port is None or int(port) == DEFAULT_PORTS.get(scheme)
+    return f"{scheme}://{host}" if is_usual else f"{scheme}://{host}:{int(port)}"

@@ -16,12 +16,17 @@ def chosen_subprotocol(websocket: WebSocket) -> str | None:
     return next((name for name in websocket.scope["subprotocols"] if name in SUBPROTOCOLS), None)
 
 
+async def deny(websocket: WebSocket, error: ApiError, metrics: Metrics) -> None:
+    """Refuse a client that has not been accepted yet by an HTTP answer, which browsers hide from their pages."""
+    response = error_response(error, metrics)
+    response.headers["dg-error"] = str(error.detail).encode("ascii", "replace").decode()
+    await websocket.send_denial_response(response)
+
+
 async def refuse(websocket: WebSocket, error: ApiError, metrics: Metrics) -> None:
-    """Part from a client that has not been accepted yet."""
+    """Refuse a client that has not been accepted yet so that it learns why, also where it is a page."""
     if "origin" not in websocket.headers:
-        response = error_response(error, metrics)
-        response.headers["dg-error"] = str(error.detail).encode("ascii", "replace").decode()
-        await websocket.send_denial_response(response)
+        await deny(websocket, error, metrics)
         return
     metrics.errors.labels(error.code).inc()
     await websocket.accept(chosen_subprotocol(websocket))

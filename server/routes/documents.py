@@ -62,7 +62,7 @@ REQUEST_BODY = {
 }
 
 
-@router.put("", responses=errors(400, 401, 404, 408, 413, 503), openapi_extra={"requestBody": REQUEST_BODY})
+@router.put("", responses=errors(400, 401, 403, 404, 408, 413, 503), openapi_extra={"requestBody": REQUEST_BODY})
 async def put_documents(
     request: Request,
     catalogue: AskedCatalogue,
@@ -87,7 +87,7 @@ async def put_documents(
 
 
 @router.head("/{document_id:path}", include_in_schema=False)
-@router.get("/{document_id:path}", responses=errors(401, 404, 503))
+@router.get("/{document_id:path}", responses=errors(401, 403, 404, 503))
 async def get_document(document_id: str, catalogue: AskedCatalogue) -> dict[str, Any]:
     """One document, as it was put."""
     document = await catalogue.reading(catalogue.index.get, document_id)
@@ -96,7 +96,7 @@ async def get_document(document_id: str, catalogue: AskedCatalogue) -> dict[str,
     return dict(document.to_record())
 
 
-@router.delete("/{document_id:path}", responses=errors(401, 404, 503))
+@router.delete("/{document_id:path}", responses=errors(401, 403, 404, 503))
 async def delete_document(document_id: str, catalogue: AskedCatalogue) -> Deleted:
     """Take one document out of the catalogue."""
     deleted = await catalogue.writing(catalogue.index.delete, [document_id])

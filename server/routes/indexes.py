@@ -38,7 +38,7 @@ class IndexList(BaseModel):
 
 
 @router.head("/indexes", include_in_schema=False)
-@router.get("/indexes", responses=errors(401))
+@router.get("/indexes", responses=errors(401, 403))
 async def list_indexes(services: AppServices) -> IndexList:
     """The catalogues, how large they are, and by what their documents can be filtered."""
     catalogues = services.catalogues

@@ -27,7 +27,7 @@ CODES = {1000, 1001, 1002, 1005, 1006, 1007, 1008, 1009, 1011, 1013}  # a client
 router = APIRouter(prefix="/v1", tags=["voice search"])
 
 
-@router.get("/listen", responses=errors(400, 401, 404, 426, 503), status_code=101)
+@router.get("/listen", responses=errors(400, 401, 403, 404, 426, 503), status_code=101)
 async def listen_over_http(options: Annotated[ListenOptions, Query()]) -> None:  # noqa: ARG001
     """Listen live: connect here with a WebSocket, send PCM as somebody speaks, get words and results.
 

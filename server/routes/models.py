@@ -43,7 +43,7 @@ class Models(BaseModel):
     data: list[Model] = Field(description="One: a server serves one model.")
 
 
-@router.get("", responses=errors(401, 503))
+@router.get("", responses=errors(401, 403, 503))
 async def list_models(services: AppServices) -> Models:
     """The model that is served."""
     transcriber, shares = services.transcriber, services.shares

@@ -33,7 +33,7 @@ class SearchAnswer(BaseModel):
 
 
 @router.head("/search", include_in_schema=False)
-@router.get("/search", responses=errors(400, 401, 404, 503), response_model_exclude_none=True)
+@router.get("/search", responses=errors(400, 401, 403, 404, 503), response_model_exclude_none=True)
 async def search(
     catalogue: AskedCatalogue,
     q: Annotated[

@@ -92,7 +92,7 @@ class VoiceSearchAnswer(BaseModel):
     timings: TimingsBody
 
 
-@router.post("/voice-search", responses=errors(400, 401, 404, 408, 413, 503), response_model_exclude_none=True)
+@router.post("/voice-search", responses=errors(400, 401, 403, 404, 408, 413, 503), response_model_exclude_none=True)
 async def voice_search(
     request: Request,
     services: AppServices,

@@ -219,7 +219,7 @@ def test_a_key_may_come_as_a_subprotocol(server: Server) -> None:
 def refusal_of_a_page(server: Server, path: str, key: str = KEY) -> tuple[str, int]:
     """The error's code, and that of the close."""
     protocols = [Subprotocol("token"), Subprotocol(key)]
-    with connect(address(server, path), subprotocols=protocols, origin=Origin("http://page.example")) as socket_:
+    with connect(address(server, path), subprotocols=protocols, origin=Origin(server.address)) as socket_:
         error = json.loads(socket_.recv(WAIT))
         assert error["type"] == "Error"
         with pytest.raises(ConnectionClosed) as closed:
@@ -234,13 +234,23 @@ def test_a_page_learns_why_it_is_refused(server: Server) -> None:
     assert refusal_of_a_page(server, "/v1/listen?sample_rate=1") == ("invalid_request", 1008)
 
 
+def test_a_foreign_page_is_refused_at_the_handshake(server: Server) -> None:
+    """Nothing is accepted, with the right key neither: any site could search what its visitor can reach."""
+    protocols = [Subprotocol("token"), Subprotocol(KEY)]
+    for origin in ("http://page.example", "null", server.address + "0"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(address(server), subprotocols=protocols, origin=Origin(origin))
+        assert refused.value.response.status_code == 403
+        assert json.loads(refused.value.response.body)["error"]["code"] == "origin_not_allowed"
+
+
 def test_a_page_that_leaves_before_it_is_refused(server: Server) -> None:
     host, _, port = server.address.removeprefix("http://").partition(":")
     for _ in range(30):
         with socket.create_connection((host, int(port))) as page:
             page.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             page.sendall(
-                b"GET /v1/listen HTTP/1.1\r\nHost: x\r\nOrigin: http://page.example\r\nUpgrade: websocket\r\n"
+                b"GET /v1/listen HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nUpgrade: websocket\r\n"
                 b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
             )

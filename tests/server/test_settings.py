@@ -41,6 +41,26 @@ def test_a_prefix_may_be_written_with_and_without_slashes_at_its_ends(written: s
     assert Settings(root_path="/").root_path == ""
 
 
+def test_the_two_keys_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one key for both, every page could change the catalogue, or nobody could."""
+    monkeypatch.setenv("SAYSEEK_API_KEY", "hush")
+    result = CliRunner().invoke(app, ["serve", "--page-key", " hush "])
+    assert result.exit_code == 2
+    assert "--page-key" in result.output
+    assert "hush" not in result.output
+
+
+def test_origins_are_written_as_browsers_write_them() -> None:
+    given = "HTTPS://Shop.Example:443, http://shop.example:80/,http://[::1]:8000, capacitor://localhost,"
+    assert Settings(allowed_origins=given).allowed_origins == (
+        "https://shop.example",
+        "http://shop.example",
+        "http://[::1]:8000",
+        "capacitor://localhost",
+    )
+    assert Settings(allowed_hosts="Shop.Example, sayseek").allowed_hosts == ("shop.example", "sayseek")
+
+
 def test_log_levels_may_be_written_large() -> None:
     assert Settings(log_level="WARNING").log_level == "warning"
 
@@ -94,6 +114,23 @@ def test_a_variable_that_is_not_utf8_ends_the_program(name: str) -> None:
         ("--model", " "),
         ("--api-key", "schlüssel"),
         ("--api-key", "hush\x07hush"),
+        ("--page-key", "not/a/subprotocol"),
+        ("--allowed-origins", "shop.example"),
+        ("--allowed-origins", "*"),
+        ("--allowed-origins", "https://*.shop.example"),
+        ("--allowed-origins", "https://shop.example/page"),
+        ("--allowed-origins", "https://shop.example?q"),
+        ("--allowed-origins", "https://shop.example#"),
+        ("--allowed-origins", "https://me@shop.example"),
+        ("--allowed-origins", "https://shop.example:port"),
+        ("--allowed-origins", "https://shop.example:99999"),
+        ("--allowed-origins", "https://bücher.example"),
+        ("--allowed-origins", "https://[::1"),
+        ("--allowed-origins", "wss://shop.example"),
+        ("--allowed-origins", "null"),
+        ("--allowed-hosts", "https://shop.example"),
+        ("--allowed-hosts", "shop.example:8000"),
+        ("--allowed-hosts", "*"),
         ("--log-level", "loud"),
         ("--root-path", "http://voice.example"),
         ("--root-path", "/a b"),
