@@ -28,6 +28,7 @@ from asr.tokenizer import Tokenizer
 MAX_NO_SPEECH_PROBABILITY = 0.45
 MIN_BRANCH_PROBABILITY = 0.05  # a second choice less likely than this is no alternative
 LONGEST_PROMPT = 4  # tokens
+WINDOW_SECONDS = 30.0
 BRANCH_SLACK = 8  # tokens that an alternative may be longer than the best reading
 
 
@@ -122,10 +123,13 @@ class Rules:
 class WindowDecoding:
     """One window between steps: `rows` says what is to be read next, `take` is told what may follow.
 
-    It begins and forks sequences with the stepper, and gives all back at the end or at `close`.
+    `seconds` is how much sound the window holds. It begins and forks sequences with the stepper, and gives all back at
+    the end or at `close`.
     """
 
-    def __init__(self, stepper: Stepper, audio: Heard, rules: Rules, options: DecodingOptions) -> None:
+    def __init__(
+        self, stepper: Stepper, audio: Heard, rules: Rules, options: DecodingOptions, seconds: float = WINDOW_SECONDS
+    ) -> None:
         self.audio = audio
         self._stepper = stepper
         self._rules = rules
@@ -139,7 +143,7 @@ class WindowDecoding:
         self._branches: list[TokenSequence] = []
         self._biased: BiasedSearch | None = None
         self._ending = 0.0
-        self._watch = LoopWatch()
+        self._watch = LoopWatch(seconds)
 
     @property
     def finished(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from asr.audio import Samples
+from asr.audio import SAMPLE_RATE, Samples
 from asr.checkpoints import Checkpoint
 from asr.compute import Compute
 from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
@@ -289,7 +289,8 @@ class Engine:
 
     def _begin(self, job: HearingJob, audio: Heard) -> None:
         try:
-            job.hearing.decoding = WindowDecoding(self.compute.stepper, audio, self._rules, job.options)
+            seconds = len(job.hearing.samples) / SAMPLE_RATE
+            job.hearing.decoding = WindowDecoding(self.compute.stepper, audio, self._rules, job.options, seconds)
         except Exception as error:
             self._fail([job], error)
 

@@ -10,14 +10,22 @@ from collections.abc import Sequence
 LONGEST_ROUND = 24  # tokens
 LEAST_ROUNDS = 4  # so many equal ones in a row are a loop, where they are together
 LEAST_TOKENS = 8  # as long as this
+LEAST_TOKENS_PER_SECOND = 1.5  # of a window in which a word is said over and over; the end comes no sooner
+MOST_TOKENS_PER_SECOND = 8.0  # and no later
+ALIKE = 0.2  # nats, between two ends: then the first is taken
 ROUNDS_PAST_END = 4  # after the likeliest end: with fewer the next one may be likelier
 SHARE_PAST_END = 0.5  # of what was said up to there: the longer a loop, the slower its end comes and goes
 
 
 class LoopWatch:
-    """Follows a text as it grows; `end_logprobs` are those of its end, before its first token and after each."""
+    """Follows a text as it grows, of so many seconds of sound.
 
-    def __init__(self) -> None:
+    `end_logprobs` are those of the text's end, before its first token and after each.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._fewest = round(LEAST_TOKENS_PER_SECOND * seconds)
+        self._most = round(MOST_TOKENS_PER_SECOND * seconds) + LEAST_TOKENS
         self.end_logprobs: list[float] = []
         # For each length of a round the tokens that agree with those one round before.
         self._agreeing = [0] * (LONGEST_ROUND + 1)
@@ -44,10 +52,11 @@ class LoopWatch:
         if (loop := self.loop) is None:
             return None
         begin, length = loop
-        end = self.likeliest_end(begin + length)
-        past = len(self.end_logprobs) - 1 - end
-        return end if past >= max(ROUNDS_PAST_END * length, SHARE_PAST_END * (end - begin)) else None
-
-    def likeliest_end(self, earliest: int) -> int:
-        """After how many tokens, `earliest` at least, the text ends most likely; the first of equals."""
-        return max(range(earliest, len(self.end_logprobs)), key=lambda count: self.end_logprobs[count])
+        count = len(self.end_logprobs) - 1
+        earliest = max(begin + length, self._fewest)
+        if count < earliest:
+            return None
+        likely = max(self.end_logprobs[earliest:]) - ALIKE
+        end = next(tokens for tokens in range(earliest, count + 1) if self.end_logprobs[tokens] >= likely)
+        is_past = count - end >= max(ROUNDS_PAST_END * length, SHARE_PAST_END * (end - begin))
+        return end if is_past or count >= self._most else None

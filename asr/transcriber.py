@@ -14,7 +14,7 @@ import numpy.typing as npt
 from asr.audio import Audio, Samples, decode_audio
 from asr.decoding import DecodedWindow, DecodingOptions, Reading
 from asr.engine import DecodedClip, Engine, Score
-from asr.invention import is_invented
+from asr.invention import MIN_SURE_CONFIDENCE, is_invented
 from asr.quality import Gate
 from asr.replicas import Replicas
 from asr.tokenizer import Tokenizer
@@ -112,13 +112,15 @@ class Transcriber:
             return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])
         alternatives = heard[0].alternatives if len(heard) == 1 else ()
+        is_unsure = confidence < MIN_SURE_CONFIDENCE and not is_partial
+        quality = replace(prepared.quality, verdict=Verdict.UNSURE) if is_unsure else prepared.quality
         return Transcript(
             text=text,
             language=heard[0].language,
             confidence=confidence,
             duration=prepared.quality.duration,
             alternatives=_distinct(alternatives, besides=text),
-            quality=prepared.quality,
+            quality=quality,
             timings=_timings(prepared, clip),
             word_confidences=tuple(sure for window in heard for sure in window.best.word_confidences),
             word_rarities=self.tokenizer.rarities(text.split()),

@@ -5,13 +5,14 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the quality gate thought of a clip."""
+    """What the quality gate thought of a clip; `UNSURE` is the model's own word on what it read."""
 
     OK = "ok"
     CLIPPED = "clipped"
     TOO_SHORT = "too_short"
     SILENT = "silent"
     NO_SPEECH = "no_speech"
+    UNSURE = "unsure"
 
     @property
     def worth_recognising(self) -> bool:

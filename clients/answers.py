@@ -54,7 +54,7 @@ class Result:
 class Quality:
     """The clip's sound: `speech_seconds`, `level_dbfs` of the speech, the share of samples `clipped`.
 
-    `verdict` is `ok`, `clipped`, `too_short`, `silent` or `no_speech`.
+    `verdict` is `ok`, `clipped`, `too_short`, `silent`, `no_speech` or `unsure`: then there are no results.
     """
 
     speech_seconds: float

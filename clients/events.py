@@ -44,8 +44,8 @@ class Word:
 class Final:
     """What an utterance says, and what the catalogue has for it; empty text where nothing was said.
 
-    `speech_final` is False where it was cut for its length, and goes on in the next. `from_finalize` answers a
-    `finalize`. `timings` in milliseconds.
+    Where it is `unsure` what was said there are no results. `speech_final` is False where it was cut for its length,
+    and goes on in the next. `from_finalize` answers a `finalize`. `timings` in milliseconds.
     """
 
     text: str
@@ -56,6 +56,7 @@ class Final:
     alternatives: tuple[Alternative, ...] = ()
     query: str = ""
     results: tuple[Result, ...] = ()
+    unsure: bool = False
     speech_final: bool = True
     from_finalize: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from clients.events import Event, Failure, Final, Interim, Interruption
 from clients.listening import Sent
-from clients.printing import clock, error_record, json_line, printable, said, show_found, span, what_to_do
+from clients.printing import clock, error_record, json_line, printable, said, show_found, span, unsure, what_to_do
 
 LISTENING = Text("Listening. Ctrl-C ends it.", style="dim")
 
@@ -117,7 +117,9 @@ class TextLivePrinter:
         if not final.text:
             return
         self._was_heard = True
-        heard = span(final.start, final.end).append_text(said(final.text, found=bool(final.results)))
+        heard = span(final.start, final.end).append_text(
+            unsure(final.text) if final.unsure else said(final.text, found=bool(final.results))
+        )
         self._console.print(heard, soft_wrap=True)
         if final.results:
             show_found(self._console, final.query, final.results)

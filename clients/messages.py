@@ -49,6 +49,7 @@ class Results:
     channel: _Channel
     from_finalize: bool = False
     cut_off: bool = False
+    unsure: bool = False
     stable: str = ""
     search: _Search = _Search()
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Results:
             alternatives=tuple(Alternative(other.transcript, other.confidence) for other in others),
             query=self.search.query,
             results=self.search.results,
+            unsure=self.unsure,
             speech_final=self.speech_final,
             from_finalize=self.from_finalize,
             timings=self.timings,

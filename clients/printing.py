@@ -106,6 +106,8 @@ def _heard(outcome: Outcome) -> Text:
     answer = outcome.answer
     if answer is None or not answer.transcript.text:
         return text.append(_nothing_heard(answer), style="yellow")
+    if answer.quality.verdict == "unsure":
+        return text.append_text(unsure(answer.transcript.text))
     return text.append_text(said(answer.transcript.text, found=bool(answer.results)))
 
 
@@ -125,6 +127,11 @@ def said(transcript: str, *, found: bool) -> Text:
     """What was said, and whether that led to nothing."""
     text = Text().append(f'"{printable(transcript)}"', style="bold")
     return text if found else text.append("  nothing found", style="yellow")
+
+
+def unsure(transcript: str) -> Text:
+    """What may have been said, for which nothing was searched."""
+    return Text().append(f'"{printable(transcript)}"?', style="bold").append("  not sure: say it again", style="yellow")
 
 
 def _nothing_heard(answer: VoiceSearchAnswer | None) -> str:

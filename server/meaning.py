@@ -6,7 +6,7 @@ from dataclasses import replace
 from asr.bias import PhraseTrie
 from asr.decoding import DecodingOptions
 from asr.engine import DecodedClip
-from asr.transcript import Likelihood, Transcript
+from asr.transcript import Likelihood, Transcript, Verdict
 from search.recognised import RecognisedText
 from search.result import Found, SearchOptions
 from search.voice_query import Proposal, VoiceResults, find, propose
@@ -26,13 +26,20 @@ def to_be_searched(options: DecodingOptions, names: PhraseTrie | None) -> Decodi
 
 
 async def find_meant(
-    catalogue: Catalogue, transcript: Transcript, clip: DecodedClip | None, search: SearchOptions
+    catalogue: Catalogue,
+    transcript: Transcript,
+    clip: DecodedClip | None,
+    search: SearchOptions,
+    *,
+    unsure_results: bool = False,
 ) -> VoiceResults:
     """What is found for what was heard; for its text alone where `clip` was not heard as `to_be_searched`.
 
-    Of a clip of several windows no audio is kept: there the sound of its text decides about names.
+    For a text that is unsure nothing is, unless `unsure_results`. Of a clip of several windows no audio is kept: there
+    the sound of its text decides about names.
     """
-    if not transcript.text:
+    is_unsure = transcript.quality.verdict is Verdict.UNSURE
+    if not transcript.text or (is_unsure and not unsure_results):
         return VoiceResults("", Found([]))
     if clip is None or (clip.score is None and len(clip.windows) == 1):
         return await catalogue.reading(find, Proposal(RecognisedText(transcript.text)), catalogue.index, search)

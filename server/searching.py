@@ -17,6 +17,7 @@ FILTER = (
     "`field:2026-01-31..`; with `-` before it, only those that do not. Give it several times, and all must hold."
 )
 FACETS = "Fields, separated by commas, by whose values the documents that match are counted."
+UNSURE_RESULTS = "Give results, too, where what was heard is unsure and may well be something else."
 SNIPPETS = "Give each result `highlights`: HTML, escaped, with the query's words in `<mark>`."
 
 

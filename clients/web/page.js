@@ -159,8 +159,15 @@ function heard(message) {
   }
   const said = transcript.final(text, message.speech_final);
   if (!message.speech_final) return;
-  if (message.search && said) answered(said, message);
+  if (message.unsure) ask(said);
+  else if (message.search && said) answered(said, message);
   else if (message.search) complain({ cause: "no-words" });
+}
+
+/** Whether that was said: it may be mended and searched for. */
+function ask(said) {
+  query.value = said;
+  complain({ cause: "unsure" });
 }
 
 function answered(said, { search: found, timings }) {

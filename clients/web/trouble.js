@@ -52,6 +52,10 @@ export const TROUBLES = {
     advice: "Is the microphone muted, or far away? Try again, a little closer.",
     retry: "Try again",
   },
+  unsure: {
+    title: "I’m not sure what you said",
+    advice: "Please say it again, or correct the words above and search for them.",
+  },
   "no-words": {
     title: "I didn’t catch that",
     advice: "There were no words in it that I could make out. Please say it again.",

@@ -11,7 +11,7 @@ from search.spelling import nearest
 from server.errors import ApiError, unknown_name
 from server.keywords import MOST, can_be_expected
 from server.schemas import LANGUAGE, Language
-from server.searching import FILTER, INDEX
+from server.searching import FILTER, INDEX, UNSURE_RESULTS
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
 MODELS_ELSEWHERE = ("nova", "flux", "enhanced", "base", "general", "whisper", "2-", "default")
@@ -73,6 +73,7 @@ class ListenOptions(BaseModel):
     )
     index: str | None = Field(None, description=INDEX)
     filter: tuple[str, ...] = Field((), description=FILTER)
+    unsure_results: bool = Field(False, description=UNSURE_RESULTS)
     ignored: tuple[str, ...] = Field((), exclude=True)
 
     @model_validator(mode="after")

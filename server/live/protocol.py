@@ -220,6 +220,9 @@ class Results(_Message):
     speech_final: bool
     from_finalize: bool = False
     cut_off: bool | None = Field(default=None, description="The server is going down, and has not heard it all.")
+    unsure: bool | None = Field(
+        default=None, description="What was heard may well be something else: results come only with `unsure_results`."
+    )
     channel: Channel
     stable: str | None = Field(default=None, description="The beginning of an interim that will not be taken back.")
     search: Found | None = None

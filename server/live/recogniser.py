@@ -96,7 +96,12 @@ class Recogniser:
             self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
         transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
         searching = time.monotonic()
-        found = await find_meant(self._catalogue, transcript, clip, self._search) if searches else None
+        unsure_results = self._options.unsure_results
+        found = (
+            await find_meant(self._catalogue, transcript, clip, self._search, unsure_results=unsure_results)
+            if searches
+            else None
+        )
         now = time.monotonic()
         timings = transcript.timings
         stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from asr.stable import Partial
-from asr.transcript import Transcript
+from asr.transcript import Transcript, Verdict
 from search.voice_query import VoiceResults
 from server.live.protocol import Alternative, Channel, Found, Results, ResultsMetadata, Timings, Word
 from server.live.recogniser import Heard
@@ -38,6 +38,7 @@ def final(
         speech_final=not (spoken.is_cut or spoken.cut_off),
         cut_off=spoken.cut_off or None,
         from_finalize=from_finalize,
+        unsure=(heard is not None and heard.transcript.quality.verdict is Verdict.UNSURE) or None,
         channel=Channel(alternatives=_alternatives(spoken, heard.transcript if heard else None)),
         search=_found(heard.found) if heard else None,
         timings=_timings(heard, waited) if heard else None,

@@ -22,7 +22,7 @@ from server.keywords import MOST, can_be_expected, expected
 from server.meaning import find_meant, to_be_searched
 from server.routes import AppServices
 from server.schemas import LANGUAGE, Facets, Language, SearchResult, Total, errors
-from server.searching import FACETS, FILTER, INDEX, SNIPPETS, search_options, search_results
+from server.searching import FACETS, FILTER, INDEX, SNIPPETS, UNSURE_RESULTS, search_options, search_results
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Asked:
     catalogue: Catalogue
     options: SearchOptions
     snippets: bool
+    unsure_results: bool
 
 
 class AlternativeBody(BaseModel):
@@ -63,7 +64,9 @@ class QualityBody(BaseModel):
     level_dbfs: float = Field(description="RMS level of the speech.", examples=[-23.1])
     clipped: float = Field(description="Share of samples at full scale, 0 to 1.", examples=[0.0])
     verdict: str = Field(
-        description="ok, clipped (recognised all the same), too_short, silent or no_speech.", examples=["ok"]
+        description="ok, clipped (recognised all the same), too_short, silent, no_speech, or unsure: what was heard "
+        "may well be something else, and results come only with `unsure_results`.",
+        examples=["ok"],
     )
 
 
@@ -116,12 +119,13 @@ async def voice_search(
     filters: Annotated[list[str], Form(alias="filter", description=FILTER, examples=[["countrycode:IS"]])] = [],  # noqa: B006
     facets: Annotated[list[str], Form(description=FACETS, examples=[["country"]])] = [],  # noqa: B006
     snippets: Annotated[bool, Form(description=SNIPPETS, examples=[False])] = False,
+    unsure_results: Annotated[bool, Form(description=UNSURE_RESULTS, examples=[False])] = False,
 ) -> VoiceSearchAnswer:
     """Recognise a spoken query and search the catalogue for it."""
     options = decoding_options(services, model, language, alternatives)
     options = replace(options, bias=expected(keywords, services.transcriber.tokenizer))
     catalogue = services.catalogues.named(index)
-    asked = Asked(catalogue, await search_options(catalogue, limit, filters, facets), snippets)
+    asked = Asked(catalogue, await search_options(catalogue, limit, filters, facets), snippets, unsure_results)
     data = await file.read()
     await file.close()
     return await while_connected(request, services, _answer(services, data, options, asked))
@@ -146,7 +150,9 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, ask
         async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
             transcript, clip = await _recognise(services, data, to_be_searched(options, asked.catalogue.names))
             searching = time.monotonic()
-            found = await find_meant(asked.catalogue, transcript, clip, asked.options)
+            found = await find_meant(
+                asked.catalogue, transcript, clip, asked.options, unsure_results=asked.unsure_results
+            )
             results = await search_results(asked.catalogue, found.query, found.found.results, snippets=asked.snippets)
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None

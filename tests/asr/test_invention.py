@@ -1,5 +1,7 @@
 """What the model made up is not passed on; what was said is, however hard it was to understand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,23 @@ def window(text: str, no_speech: float, confidence: float, *, complete: bool = T
 )
 def test_what_the_model_took_for_no_speech_is_invented(heard: DecodedWindow, invented: bool) -> None:
     assert is_invented(heard) is invented
+
+
+@pytest.mark.parametrize(("confidence", "invented"), [(0.2, True), (0.45, False)])
+def test_a_loop_is_believed_by_its_first_round(confidence: float, invented: bool) -> None:
+    """A word said over and over is; and no loop is heard a second time, which takes long and gives another."""
+    loop = replace(window(LOOP, 0.8, confidence), looped=True)
+    assert is_invented(loop) is invented
+    assert not is_doubtful(loop)
+
+
+def test_what_only_a_second_hearing_finds_must_be_sure() -> None:
+    assert not is_invented(window("Thank you.", 0.3, 0.45))
+    assert is_invented(replace(window("Thank you.", 0.3, 0.45), doubted=True))
+
+
+def test_little_confidence_is_no_text() -> None:
+    assert is_invented(window("I'm not going to be able to do it.", 0.08, 0.17))
 
 
 def test_half_a_sentence_is_not_invented_because_the_model_doubts_that_it_is_speech() -> None:

@@ -1,15 +1,19 @@
 """From bytes to a transcript, with the real models."""
 
+import math
+
 import numpy as np
 import pytest
 
 from asr.audio import SAMPLE_RATE, Samples, decode_audio
 from asr.checkpoints import Checkpoint
-from asr.engine import Engine
+from asr.decoding import DecodedWindow, Reading
+from asr.engine import DecodedClip, Engine
 from asr.errors import InvalidAudio, UnknownLanguage
 from asr.transcriber import Transcriber
 from asr.transcript import Verdict
-from tests.asr.noises import noises
+from tests.asr.as_served import as_served
+from tests.asr.noises import at_level, coloured, coughs, music, noises, typing
 from tests.asr.recordings import with_ffmpeg, with_sndfile
 
 
@@ -68,6 +72,55 @@ def test_noise_never_comes_back_as_words(transcriber: Transcriber) -> None:
             assert transcript.text == "", name
             assert transcript.quality.verdict in (Verdict.NO_SPEECH, Verdict.SILENT), name
             assert (transcript.confidence, transcript.alternatives) == (0.0, ())
+
+
+@pytest.fixture(scope="module")
+def as_on_a_server(base: Checkpoint):
+    with Engine(base, as_served(base)) as engine:
+        yield Transcriber(engine)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [music(25, 1), music(25, 2), music(20, 3, drums=True), typing(12, 1), typing(25, 2), coughs(25, 1)],
+    ids=["music", "another tune", "drums", "typing", "more typing", "coughs"],
+)
+def test_long_sounds_that_pass_the_gate_are_no_sentence(as_on_a_server: Transcriber, noise: Samples) -> None:
+    """They were read as "I'm not going to be able to do it.", with a confidence of 0.15."""
+    transcript = as_on_a_server.transcribe(with_sndfile(noise, "FLAC"))
+    assert transcript.text == ""
+    assert transcript.quality.verdict is Verdict.NO_SPEECH
+
+
+@pytest.mark.parametrize("room_dbfs", [None, -66])
+@pytest.mark.parametrize(("before", "after"), [(0.3, 10), (45, 0.3), (60, 50)])
+def test_what_is_short_in_a_long_quiet_recording_is_heard(
+    transcriber: Transcriber, speech: Samples, before: float, after: float, room_dbfs: float | None
+) -> None:
+    clip = np.pad(speech, (round(before * SAMPLE_RATE), round(after * SAMPLE_RATE)))
+    if room_dbfs is not None:
+        clip = clip + at_level(coloured(np.random.default_rng(0), len(clip), 1), room_dbfs)
+    transcript = transcriber.transcribe(with_sndfile(clip, "FLAC"))
+    assert transcript.text == transcriber.transcribe(with_sndfile(speech, "FLAC")).text
+
+
+def test_what_is_said_before_and_after_a_long_pause_is_heard(transcriber: Transcriber, speech: Samples) -> None:
+    once = transcriber.transcribe(with_sndfile(speech, "FLAC")).text
+    prepared = transcriber.prepare(with_sndfile(np.concatenate([speech, np.zeros(20 * SAMPLE_RATE), speech]), "FLAC"))
+    assert len(prepared.windows) == 2
+    assert sum(map(len, prepared.windows)) < 2 * len(speech) + 4 * SAMPLE_RATE
+    clip = transcriber.engine.submit(prepared.windows, transcriber.options()).result(60)
+    assert transcriber.assemble(prepared, transcriber.options(), clip).text == f"{once} {once}"
+
+
+@pytest.mark.parametrize(("confidence", "verdict"), [(0.28, Verdict.UNSURE), (0.32, Verdict.OK)])
+def test_a_text_of_little_confidence_is_unsure(
+    transcriber: Transcriber, speech: Samples, confidence: float, verdict: Verdict
+) -> None:
+    prepared = transcriber.prepare(with_sndfile(speech, "FLAC"))
+    reading = Reading("Pedro Lyras.", (1,), math.log(confidence))
+    clip = DecodedClip((DecodedWindow(reading, (), "en", 0.1),), 0.0)
+    assert transcriber.assemble(prepared, transcriber.options(), clip).quality.verdict is verdict
 
 
 def test_silence_does_not_reach_the_model(transcriber: Transcriber) -> None:
