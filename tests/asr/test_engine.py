@@ -73,8 +73,11 @@ class ScriptedEncoder:
         return [EncodedWindow(torch.tensor([[name, whole]])) for name in names]
 
 
+LETTERS = "abcdef"
+
+
 class GatedSteps(ScriptedSteps):
-    """Reads of clip n its letter, `lengths[n]` times. Each step waits to be let through, until `open`."""
+    """Reads of clip n `lengths[n]` letters from its own on. Each step waits to be let through, until `open`."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -132,7 +135,8 @@ class GatedSteps(ScriptedSteps):
     def following(self, said: tuple[int, ...], audio: Any) -> Probabilities:
         name, whole = audio
         endless = name in (self.endless_whole if whole else self.endless)
-        return {name: 1.0} if endless or len(said) < self.lengths.get(name, 1) else {EOT: 1.0}
+        goes_on = endless or len(said) < self.lengths.get(name, 1)
+        return {(name + len(said)) % len(LETTERS): 1.0} if goes_on else {EOT: 1.0}
 
 
 @pytest.fixture
@@ -157,6 +161,11 @@ def engine(compute: Compute, steps: GatedSteps) -> Iterator[Engine]:
     steps.open()
     engine.close(WAIT)
     assert steps.held == []
+
+
+def letters(name: int, count: int) -> str:
+    """What is read of a clip."""
+    return "".join(LETTERS[(name + i) % len(LETTERS)] for i in range(count))
 
 
 def texts(future: "Future[DecodedClip]") -> list[str]:
@@ -197,7 +206,7 @@ def test_a_clip_joins_while_another_is_read_and_leaves_while_it_goes_on(engine: 
     assert not long.done()
     assert steps.holding == [1]
     steps.open()
-    assert texts(long) == ["b" * 9]
+    assert texts(long) == [letters(1, 9)]
 
 
 def test_a_cancelled_clip_leaves_the_queue_at_once(engine: Engine, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
@@ -226,7 +235,7 @@ def test_a_clip_that_is_cancelled_while_it_is_read_leaves_before_the_next_step(
     with pytest.raises(CancelledError):
         first.result()
     steps.open()
-    assert texts(second) == ["c" * 9]
+    assert texts(second) == [letters(2, 9)]
 
 
 def test_the_seats_of_a_cancelled_clip_are_taken_in_the_same_turn(engine: Engine, steps: GatedSteps) -> None:
@@ -277,7 +286,7 @@ def test_a_clip_that_cannot_be_encoded_fails_alone(engine: Engine, encoder: Scri
     steps.open()
     with pytest.raises(RecognitionFailed, match="the encoder broke"):
         broken.result(WAIT)
-    assert texts(sound) == ["b" * 9]
+    assert texts(sound) == [letters(1, 9)]
     assert texts(after) == ["d"]
 
 
@@ -345,7 +354,7 @@ def test_a_clip_that_is_cancelled_while_its_batch_is_encoded_leaves_before_the_n
     assert steps.next_step() == [2]
     assert steps.holding == [2]
     steps.open()
-    assert texts(second) == ["c" * 9]
+    assert texts(second) == [letters(2, 9)]
 
 
 def test_a_step_that_fails_fails_those_in_it_and_the_engine_goes_on(engine: Engine, steps: GatedSteps) -> None:
@@ -374,7 +383,7 @@ def test_texts_for_which_there_is_no_room_fail_alone(engine: Engine, steps: Gate
     steps.open()
     with pytest.raises(RecognitionFailed, match="no room"):
         scored.result(WAIT)
-    assert texts(beside) == ["b" * 9]
+    assert texts(beside) == [letters(1, 9)]
     assert engine.score((2, False), "en", ["c", "cc"]).result(WAIT)
 
 
@@ -439,7 +448,7 @@ def test_whole_windows_are_heard_once(compute: Compute, encoder: ScriptedEncoder
     steps.endless_whole = {2}
     steps.open()
     with Engine(scripted_checkpoint(), compute, whole_windows=True) as engine:
-        assert texts(submit(engine, 2, 3)) == ["c" * 10, "d"]
+        assert texts(submit(engine, 2, 3)) == [letters(2, 10), "d"]
         assert encoder.encoded == [(2, True), (3, True)]
         assert engine.windows_doubted == 0
 
