@@ -56,15 +56,21 @@ FFMPEG_OPTIONS = {
 _FORMATS = "Send a complete recording as wav, flac, mp3, ogg, opus, webm, m4a or mp4."
 
 
+USUAL_SECONDS = 120.0
+
+
 @dataclass(frozen=True)
 class AudioLimits:
-    """What an upload may hold: longest in seconds, sample rates in Hz, channels, seconds of CPU time."""
+    """What an upload may hold: longest in seconds, sample rates in Hz, channels, seconds of CPU time.
 
-    max_seconds: float = 120.0
+    `max_decoding_seconds` are for what is as long as is allowed by default; where more is, it may take longer.
+    """
+
+    max_seconds: float = USUAL_SECONDS
     min_sample_rate: int = 8_000
     max_sample_rate: int = 96_000
     max_channels: int = 8
-    max_decoding_seconds: float = 2.0
+    max_decoding_seconds: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def decode_audio(data: bytes, limits: AudioLimits = AudioLimits()) -> Audio:
     """
     if not data:
         raise InvalidAudio(f"The file is empty. {_FORMATS}")
-    deadline = time.thread_time() + limits.max_decoding_seconds
+    deadline = time.thread_time() + limits.max_decoding_seconds * max(1.0, limits.max_seconds / USUAL_SECONDS)
     # Of an Ogg file that was made by joining several, libsndfile reads the first alone.
     if not data.startswith(OGG_PAGE):
         # What is unknown to libsndfile, empty or damaged is for FFmpeg: it knows more, and believes headers less.

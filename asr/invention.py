@@ -31,11 +31,10 @@ def is_invented(window: DecodedWindow, *, is_partial: bool = False) -> bool:
         return True
     if is_partial:
         return confidence < MIN_PARTIAL_CONFIDENCE
-    if window.looped:
-        return confidence < MIN_LOOP_CONFIDENCE
-    if confidence < (MIN_SECOND_CONFIDENCE if window.doubted else MIN_CONFIDENCE):
+    least = MIN_LOOP_CONFIDENCE if window.looped else MIN_CONFIDENCE
+    if confidence < (MIN_SECOND_CONFIDENCE if window.doubted else least):
         return True
-    if window.no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
+    if window.looped or window.no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
         return False
     return confidence < MIN_DOUBTED_CONFIDENCE or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO
 

@@ -19,7 +19,7 @@ from asr.quality import Gate
 from asr.replicas import Replicas
 from asr.tokenizer import Tokenizer
 from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
-from asr.windows import FRAME_SAMPLES, split_at_pauses, spoken_stretches
+from asr.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,23 @@ class Transcriber:
         started = time.monotonic()
         return self.prepare_audio(self._decode(data), started)
 
-    def prepare_audio(self, audio: Audio, started: float | None = None) -> Prepared:
-        """Measure audio and cut it into windows; `started` tells when work on it began, if before now."""
+    def prepare_audio(self, audio: Audio, started: float | None = None, *, is_utterance: bool = False) -> Prepared:
+        """Measure audio and cut it into windows; `started` tells when work on it began, if before now.
+
+        What is known to be one utterance is not cut at its pauses, as long as it fits a window.
+        """
         started = time.monotonic() if started is None else started
         quality, speech = self.gate.inspect(audio)
-        windows = self._windows(audio.samples, speech) if quality.verdict.worth_recognising else []
+        longest_pause = len(speech) if is_utterance else LONG_PAUSE_FRAMES
+        windows = self._windows(audio.samples, speech, longest_pause) if quality.verdict.worth_recognising else []
         return Prepared(quality, tuple(windows), time.monotonic() - started)
 
-    def _windows(self, samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Samples]:
+    def _windows(self, samples: Samples, speech: npt.NDArray[np.bool_], longest_pause: int) -> list[Samples]:
         if self.engine.whole_windows:
             return split_at_pauses(samples, speech)
         return [
             window
-            for first, last in spoken_stretches(speech)
+            for first, last in spoken_stretches(speech, longest_pause=longest_pause)
             for window in split_at_pauses(samples[first * FRAME_SAMPLES : last * FRAME_SAMPLES], speech[first:last])
         ]
 

@@ -35,16 +35,16 @@ def split_at_pauses(samples: Samples, speech: npt.NDArray[np.bool_]) -> list[Sam
     ]
 
 
-def spoken_stretches(speech: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where speech is, from a little before its first frame to a little after its last, with short pauses in it.
+def spoken_stretches(speech: npt.NDArray[np.bool_], *, longest_pause: int = LONG_PAUSE_FRAMES) -> list[tuple[int, int]]:
+    """Where speech is, from a little before its first frame to a little after its last, with shorter pauses in it.
 
-    `speech` (frames,) tells for each 20 ms frame whether it is speech; gives the first frame of each stretch and the
-    one after its last.
+    `speech` (frames,) tells for each 20 ms frame whether it is speech. `longest_pause` are the most frames between two
+    of one stretch. Gives the first frame of each stretch and the one after its last.
     """
     spoken = np.flatnonzero(speech)
     if not len(spoken):
         return []
-    gaps = np.flatnonzero(np.diff(spoken) > LONG_PAUSE_FRAMES)
+    gaps = np.flatnonzero(np.diff(spoken) > longest_pause)
     firsts, lasts = spoken[[0, *(gaps + 1)]], spoken[[*gaps, -1]]
     return [
         (max(int(first) - IDLE_FRAMES, 0), min(int(last) + 1 + IDLE_FRAMES, len(speech)))

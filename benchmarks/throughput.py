@@ -93,7 +93,7 @@ async def ask(http: httpx.AsyncClient, clip: bytes, outcome: Outcome) -> float:
     if response.status_code == 200:
         outcome.seconds.append(time.perf_counter() - started)
         return 0.0
-    wait = float(response.headers["retry-after"])
+    wait = float(response.headers.get("retry-after", 1))
     outcome.retry_after.append(wait)
     return wait
 

@@ -118,7 +118,7 @@ class TextLivePrinter:
             return
         self._was_heard = True
         heard = span(final.start, final.end).append_text(
-            unsure(final.text) if final.unsure else said(final.text, found=bool(final.results))
+            unsure(final.text) if final.unsure and not final.results else said(final.text, found=bool(final.results))
         )
         self._console.print(heard, soft_wrap=True)
         if final.results:

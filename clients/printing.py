@@ -106,7 +106,7 @@ def _heard(outcome: Outcome) -> Text:
     answer = outcome.answer
     if answer is None or not answer.transcript.text:
         return text.append(_nothing_heard(answer), style="yellow")
-    if answer.quality.verdict == "unsure":
+    if answer.quality.verdict == "unsure" and not answer.results:
         return text.append_text(unsure(answer.transcript.text))
     return text.append_text(said(answer.transcript.text, found=bool(answer.results)))
 

@@ -98,10 +98,11 @@ def is_own(origin: str, host: str) -> bool:
     """Whether an `Origin` is that of the server's own pages, by the `Host` of the same request.
 
     Schemes are not compared, for behind a proxy the server does not know its own. A port that is left out is the usual
-    one of the origin's scheme, on both sides. An origin of another scheme than http and https is foreign.
+    one of the origin's scheme, on both sides. Some programs send the socket's own scheme, ws or wss, or a slash at the
+    end, which no browser does. An origin of any other scheme is foreign.
     """
-    scheme, _, place = origin.lower().partition("://")
-    default = DEFAULT_PORTS.get(scheme)
+    scheme, _, place = origin.lower().removesuffix("/").partition("://")
+    default = DEFAULT_PORTS.get({"ws": "http", "wss": "https"}.get(scheme, scheme))
     if not place or default is None:
         return False
     return _with_port(place, default) == _with_port(host.lower(), default)

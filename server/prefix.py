@@ -14,7 +14,8 @@ class TakeOffPrefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if scope["type"] == "http" and path == self.prefix:  # without the slash the page's files lie beside it
-            await RedirectResponse(f"{self.prefix}/")(scope, receive, send)
+            query = scope.get("query_string", b"").decode("latin-1")
+            await RedirectResponse(f"{self.prefix}/" + (f"?{query}" if query else ""))(scope, receive, send)
         elif path.startswith(f"{self.prefix}/"):
             raw = scope.get("raw_path") or path.encode()
             raw = raw.removeprefix(self.prefix.encode())

@@ -111,4 +111,6 @@ class Recogniser:
 
     def _prepare(self, samples: Pcm) -> Prepared:
         clipped = float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE)) if len(samples) else 0.0
-        return self._services.transcriber.prepare_audio(Audio(samples * np.float32(1 / 32768), clipped))
+        return self._services.transcriber.prepare_audio(
+            Audio(samples * np.float32(1 / 32768), clipped), is_utterance=True
+        )

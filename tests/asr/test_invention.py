@@ -44,6 +44,10 @@ def test_what_only_a_second_hearing_finds_must_be_sure() -> None:
     assert is_invented(replace(window("Thank you.", 0.3, 0.45), doubted=True))
 
 
+def test_a_loop_that_only_a_second_hearing_finds_must_be_sure_as_well() -> None:
+    assert is_invented(replace(window(LOOP, 0.8, 0.45), looped=True, doubted=True))
+
+
 def test_little_confidence_is_no_text() -> None:
     assert is_invented(window("I'm not going to be able to do it.", 0.08, 0.17))
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from asr.audio import SAMPLE_RATE, Samples, decode_audio
+from asr.audio import SAMPLE_RATE, Audio, Samples, decode_audio
 from asr.checkpoints import Checkpoint
 from asr.decoding import DecodedWindow, Reading
 from asr.engine import DecodedClip, Engine
@@ -111,6 +111,13 @@ def test_what_is_said_before_and_after_a_long_pause_is_heard(transcriber: Transc
     assert sum(map(len, prepared.windows)) < 2 * len(speech) + 4 * SAMPLE_RATE
     clip = transcriber.engine.submit(prepared.windows, transcriber.options()).result(60)
     assert transcriber.assemble(prepared, transcriber.options(), clip).text == f"{once} {once}"
+
+
+def test_an_utterance_is_one_window_whatever_pauses_it_has(transcriber: Transcriber, speech: Samples) -> None:
+    """What its interims promised is for its first window to keep."""
+    utterance = Audio(np.concatenate([speech, np.zeros(4 * SAMPLE_RATE, np.float32), speech]))
+    assert len(transcriber.prepare_audio(utterance, is_utterance=True).windows) == 1
+    assert len(transcriber.prepare_audio(utterance).windows) == 2
 
 
 @pytest.mark.parametrize(("confidence", "verdict"), [(0.28, Verdict.UNSURE), (0.32, Verdict.OK)])

@@ -30,6 +30,8 @@ def test_an_origin_is_own_where_host_and_port_are_those_of_the_request() -> None
         ("http://127.0.0.1:8000", "127.0.0.1:8000"),
         ("http://[::1]:8000", "[::1]:8000"),
         ("http://[::1]", "[::1]:80"),
+        ("wss://shop.example", "shop.example:443"),  # as some programs send it
+        ("http://localhost:8000/", "localhost:8000"),
     ):
         assert is_own(origin, host), (origin, host)
 
