@@ -19,7 +19,6 @@ from vad.noise_floor import voice_levels
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
 RANGE_PERCENTILES = (5, 95)
-TOLERANCE = 1e-6  # seconds, of a sum of frames
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,10 @@ class Gate:
     ) -> npt.NDArray[np.bool_]:
         """The frames of speech of those stretches that have enough of it, and syllables in it."""
         worth = np.zeros_like(speech)
+        fewest = round(self.options.min_speech_seconds / FRAME_SECONDS)
         for first, last in spoken_stretches(speech):
-            seconds = np.count_nonzero(speech[first:last]) * FRAME_SECONDS
-            if seconds < self.options.min_speech_seconds - TOLERANCE:
-                continue
-            if _level_range(levels[first:last]) >= self.options.min_level_range:
+            is_enough = np.count_nonzero(speech[first:last]) >= fewest
+            if is_enough and _level_range(levels[first:last]) >= self.options.min_level_range:
                 worth[first:last] = speech[first:last]
         return worth
 
