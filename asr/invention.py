@@ -5,7 +5,7 @@ import zlib
 from asr.decoding import MAX_NO_SPEECH_PROBABILITY, DecodedWindow
 
 # Of 76 clips of real people the least confident has 0.48. Of 102 clips of music, typing, coughs, traffic and such all
-# but five that something was made up for stay below this.
+# but four of the 35 that something was made up for stay below this.
 MIN_CONFIDENCE = 0.22
 # With less the text may well be another: what is found by it is not shown unless it is asked for.
 MIN_SURE_CONFIDENCE = 0.3

@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Quality:
-    """Figures of a clip, measured before the model sees it.
+    """Figures of a clip, measured before the model sees it; only the verdict `UNSURE` comes after.
 
     `duration` and `speech_seconds` are in seconds, `level_dbfs` is the RMS level of the speech (of the whole
     clip where there is none), `clipped` is the share of samples at full scale, from 0 to 1.

@@ -45,7 +45,9 @@ class Metrics:
             registry=self.registry,
         )
         self.audio_seconds = Counter("sayseek_audio_seconds", "Seconds of audio received.", registry=self.registry)
-        self.verdicts = Counter("sayseek_clips", "Clips, by verdict of the gate.", ("verdict",), registry=self.registry)
+        self.verdicts = Counter(
+            "sayseek_clips", "Clips, by verdict on their quality.", ("verdict",), registry=self.registry
+        )
         self.disconnects = Counter(
             "sayseek_disconnects", "Clips dropped because the client left.", registry=self.registry
         )

@@ -58,7 +58,7 @@ class TranscriptBody(BaseModel):
 
 
 class QualityBody(BaseModel):
-    """Measured before the model sees the clip."""
+    """Measured before the model sees the clip, but for the verdict `unsure`."""
 
     speech_seconds: float = Field(description="Seconds in which somebody speaks.", examples=[1.62])
     level_dbfs: float = Field(description="RMS level of the speech.", examples=[-23.1])
