@@ -1,4 +1,4 @@
-"""The checks after the model: was what it read really said, and did it hear well enough?"""
+"""Hallucinations: was what the model read really said, and did it hear well enough?"""
 
 import zlib
 

@@ -1,4 +1,4 @@
-"""Loops: a text that says the same over and over is noticed while it is decoded, and cut where it may end.
+"""Repetition loops: a text that says the same over and over is noticed while decoded, and cut where it may end.
 
 Whisper falls into loops where a sound repeats itself, as music does, and where a word is said many times: it loses
 count. Then it goes on to the longest text there may be. But while it passes the end of what was said, it finds the end

@@ -1,4 +1,4 @@
-"""Several channels of a stream become one, in which speech in any of them is heard."""
+"""Down-mixing: several channels of a stream become one, in which speech in any of them is heard."""
 
 import numpy as np
 import numpy.typing as npt
