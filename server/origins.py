@@ -1,7 +1,8 @@
 """Which web pages may use the server: its own, and those whose origin the owner allows.
 
 A page of any site can make its visitor's browser send requests, and open WebSockets, to every server that the browser
-can reach: cross-site request forgery, and cross-site WebSocket hijacking. The browser names the page's origin in the header `Origin`. Programs send none, and are served as ever.
+can reach: cross-site request forgery, and cross-site WebSocket hijacking. The browser names the page's origin in the
+header `Origin`. Most programs send none, and are served as ever.
 """
 
 import ipaddress
