@@ -86,7 +86,7 @@ class DecodedWindow:
     whether the model came to an end by itself, `ending` how likely it found that after the last word, with a full stop
     or without (0 where nobody asked). `biased` are the readings with expected phrases that were asked for, the best
     first. `looped` tells of a text that ended in a loop (`asr.loops`), `doubted` that a first hearing found no speech
-    in the window. `encode_seconds` and `decode_seconds` say where the time went.
+    in the window, which is `seconds` long. `encode_seconds` and `decode_seconds` say where the time went.
     """
 
     best: Reading
@@ -97,6 +97,7 @@ class DecodedWindow:
     ending: float = 0.0
     looped: bool = False
     doubted: bool = False
+    seconds: float = 30.0
     biased: tuple[Reading, ...] = ()
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0

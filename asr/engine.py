@@ -349,7 +349,8 @@ class Engine:
 
     def _finish_window(self, job: HearingJob, decoding: WindowDecoding) -> None:
         """Have it read or heard again if need be; else give up its seats, and go on to the next window or answer."""
-        window = replace(decoding.result(), doubted=job.hearing.doubted)
+        seconds = len(job.hearing.samples) / SAMPLE_RATE
+        window = replace(decoding.result(), doubted=job.hearing.doubted, seconds=seconds)
         doubted = not job.hearing.whole and not job.deferrable and is_doubtful(window)
         if not doubted and not begins_with(window.best.text, job.options.stable):
             self._read_again(job, decoding)

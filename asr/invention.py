@@ -13,8 +13,15 @@ MIN_SURE_CONFIDENCE = 0.3
 MIN_DOUBTED_CONFIDENCE = 0.6
 # Where a first hearing found no speech, and only a whole window has some.
 MIN_SECOND_CONFIDENCE = 0.5
+# One to four words, which the model knows little of: what it makes of a cough, a click or a note it takes for no speech
+# itself, with a probability of 0.49 and more. The more it does, the surer it must be of what it read.
+SHORT_SECONDS = 3.0
+MIN_SHORT_CONFIDENCE = 0.15
+SHORT_NO_SPEECH = 0.4
+SHORT_CONFIDENCE_SLOPE = 1.4
 # Of a loop's first round: words that are said over and over have 0.41 and more, as a rule; noise has 0.26 at most.
 MIN_LOOP_CONFIDENCE = 0.35
+MIN_DOUBTED_LOOP_CONFIDENCE = 0.45  # where the model doubts that anyone speaks: dogs bark "whoa" over and over
 MIN_PARTIAL_CONFIDENCE = 0.3
 # Whisper's own measure of a text that says one thing over and over (Radford et al. 2022, section 4.5).
 MAX_COMPRESSION_RATIO = 2.4
@@ -31,10 +38,16 @@ def is_invented(window: DecodedWindow, *, is_partial: bool = False) -> bool:
         return True
     if is_partial:
         return confidence < MIN_PARTIAL_CONFIDENCE
-    least = MIN_LOOP_CONFIDENCE if window.looped else MIN_CONFIDENCE
+    if window.seconds <= SHORT_SECONDS and not window.looped:
+        doubt = max(0.0, window.no_speech_probability - SHORT_NO_SPEECH)
+        return confidence < MIN_SHORT_CONFIDENCE + SHORT_CONFIDENCE_SLOPE * doubt
+    is_speech = window.no_speech_probability <= MAX_NO_SPEECH_PROBABILITY
+    least = MIN_CONFIDENCE
+    if window.looped:
+        least = MIN_LOOP_CONFIDENCE if is_speech else MIN_DOUBTED_LOOP_CONFIDENCE
     if confidence < (MIN_SECOND_CONFIDENCE if window.doubted else least):
         return True
-    if window.looped or window.no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
+    if window.looped or is_speech:
         return False
     return confidence < MIN_DOUBTED_CONFIDENCE or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO
 

@@ -31,8 +31,9 @@ class EndpointerOptions:
     """Silence after which speech is said to have paused, so that a recogniser may start before the hangover is over."""
     post_roll: float = 0.3
     """Kept after the last frame of speech, as far as the hangover has heard it."""
-    shortest: float = 0.3
-    """Utterances with less speech than this are dropped: a click, a cup put down."""
+    shortest: float = 0.12
+    """Utterances with less speech than this are dropped: a click, a cup put down. The voice of a short word, "six" or
+    "cat", is hardly longer."""
     longest: float = 30.0
     """Longer ones are cut at the longest pause in their second half, or here if there is none, and go on as a new
     utterance. 30 s is what the model hears at once."""
@@ -94,7 +95,7 @@ class UtteranceEnded:
 
     start: int
     end: int
-    ended_by: Literal["silence", "longest", "flush"]
+    ended_by: Literal["silence", "longest", "flush", "cut"]
 
 
 Event = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded
@@ -186,6 +187,22 @@ class Endpointer:
             return []
         self._utterance.hangover = max(1, _frames(hangover, self._frame_seconds))
         return self._end_by_silence()
+
+    def cut(self, end: int, start: int) -> list[Event]:
+        """Ends the utterance at frame `end` though sound goes on: it is known otherwise that its speaker has stopped.
+
+        What is heard from frame `start` on, not before `end`, may be the next utterance, if there is enough of it.
+        """
+        utterance = self._utterance
+        if utterance is None or not utterance.announced or not utterance.start < end <= start <= self._heard:
+            return []
+        self._previous_end = start
+        goes_on = utterance.last_speech >= start
+        self._utterance = (
+            _Utterance(start, utterance.last_speech, 0, self._shortest, self._hangover) if goes_on else None
+        )
+        self._window.clear()
+        return [UtteranceEnded(utterance.start, end, "cut")]
 
     def flush(self) -> list[Event]:
         """Ends the utterance that is open. More may be pushed; no later utterance reaches back past this."""

@@ -52,6 +52,14 @@ class UtteranceStream:
         """How many seconds of silence are to end the utterance in the pause that is on: see `Endpointer.expect`."""
         return self._with_audio(self._endpointer.expect(hangover), self._audio.end)
 
+    def cut(self, end: float, start: float) -> list[tuple[Event, Utterance]]:
+        """Ends the utterance at `end` seconds though sound goes on, which may be the next from `start` seconds on.
+
+        See `Endpointer.cut`.
+        """
+        frames = (round(seconds / FRAME_SECONDS) for seconds in (end, start))
+        return self._with_audio(self._endpointer.cut(*frames), self._audio.end)
+
     @property
     def heard(self) -> Utterance:
         """The open utterance so far, or what one that begins now would reach back to. Its samples are not a copy."""

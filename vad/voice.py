@@ -1,5 +1,7 @@
 """Is someone speaking to this microphone? What opens an utterance and keeps it open, also where dishes clatter."""
 
+import math
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,10 @@ VOICED = 0.77  # half of the frames of speech are as periodic; of clatter that p
 VOICING_FRAMES = 10  # consonants without voice are shorter than this
 CONTINUING_FRAMES = 5  # ... and so are the closures of plosives
 CONTINUING_DB = 1.0  # the end of a word fades into the background
+BESIDE_DB = 15.0  # the loudest vowels of one person's sentence seldom differ by more; a television across the room does
+LOUDNESS_FRAMES = 10  # closures within words are shorter
+LOUD_FRAMES = 3  # of these: two alone may be a knock
+FORGETTING_DB = 3.0  # a second: after the loud, somebody further away is heard soon
 
 Frames = npt.NDArray[np.int16]
 
@@ -31,13 +37,15 @@ class VoiceDetector:
 
     Three pieces of evidence must agree for speech to open: WebRTC VAD's word, a level that stands out of the
     background (`vad.noise_floor`), and vocal folds that were heard within the last 0.2 s (`vad.voicing`). While it is
-    continuing, its level may fall to little more than the background's.
+    continuing, its level may fall to little more than the background's. A voice or a tune far below whoever has just
+    spoken is beside the microphone, and no speech.
     """
 
     def __init__(self) -> None:
         self._webrtc = webrtcvad.Vad(AGGRESSIVENESS)
         self._noise_floor = NoiseFloor(FRAME_SECONDS)
         self._previous = np.zeros(FRAME_SAMPLES, np.int16)
+        self._speaker = _SpeakerLevel()
         self._since_voiced = VOICING_FRAMES
         self._since_speech = CONTINUING_FRAMES
 
@@ -52,9 +60,11 @@ class VoiceDetector:
         opening = speech_like and stands_out
         continuing = speech_like and self._is_speaking and level > self._noise_floor.level + CONTINUING_DB
         has_voice = self._has_voice(frame, may_be_voiced=opening)
-        is_speech = has_voice and (opening or continuing)
+        is_near = self._speaker.is_near(level)
+        is_speech = is_near and has_voice and (opening or continuing)
+        self._speaker.follow(is_speech=is_speech)
         self._since_speech = 0 if is_speech else self._since_speech + 1
-        return Decision(is_speech, is_doubtful=opening and not has_voice)
+        return Decision(is_speech, is_doubtful=is_near and opening and not has_voice)
 
     @property
     def _is_speaking(self) -> bool:
@@ -67,3 +77,22 @@ class VoiceDetector:
         self._since_voiced = 0 if is_voiced else self._since_voiced + 1
         self._previous = frame
         return self._since_voiced < VOICING_FRAMES
+
+
+class _SpeakerLevel:
+    """How loud, in dBFS, whoever speaks to the microphone has been in the last seconds."""
+
+    def __init__(self) -> None:
+        self._level = -math.inf
+        self._recent: deque[float] = deque(maxlen=LOUDNESS_FRAMES)
+
+    def is_near(self, level: float) -> bool:
+        """Whether the last frames, with the next one of `level` dBFS, may be of the same speaker."""
+        self._recent.append(level)
+        return max(self._recent) >= self._level - BESIDE_DB
+
+    def follow(self, *, is_speech: bool) -> None:
+        """What the frame turned out to be."""
+        self._level -= FORGETTING_DB * FRAME_SECONDS
+        if is_speech and len(self._recent) >= LOUD_FRAMES:
+            self._level = max(self._level, sorted(self._recent)[-LOUD_FRAMES])

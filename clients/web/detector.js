@@ -1,6 +1,6 @@
 /** Is someone speaking to this microphone? As vad/voice.py, with the same decisions, which gives the reasons. */
 
-import { FRAME_SAMPLES, SAMPLE_RATE } from "./frames.js";
+import { FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE } from "./frames.js";
 import { NoiseFloor, voiceLevel } from "./noise_floor.js";
 import { periodicity } from "./voicing.js";
 
@@ -9,6 +9,10 @@ const VOICED = 0.77;
 const VOICING_FRAMES = 10;
 const CONTINUING_FRAMES = 5;
 const CONTINUING_DB = 1;
+const BESIDE_DB = 15;
+const LOUDNESS_FRAMES = 10;
+const LOUD_FRAMES = 3;
+const FORGETTING_DB = 3;
 
 /** WebRTC's detector; `wasm` is libfvad, as bytes. */
 class WebRtcVad {
@@ -32,11 +36,34 @@ class WebRtcVad {
   }
 }
 
+/** How loud, in dBFS, whoever speaks to the microphone has been in the last seconds. */
+class SpeakerLevel {
+  #level = -Infinity;
+  #recent = [];
+
+  /** Whether the last frames, with the next one of `level` dBFS, may be of the same speaker. */
+  isNear(level) {
+    this.#recent.push(level);
+    if (this.#recent.length > LOUDNESS_FRAMES) this.#recent.shift();
+    return Math.max(...this.#recent) >= this.#level - BESIDE_DB;
+  }
+
+  /** What the frame turned out to be. */
+  follow(isSpeech) {
+    this.#level -= FORGETTING_DB * FRAME_SECONDS;
+    if (isSpeech && this.#recent.length >= LOUD_FRAMES) {
+      const loud = [...this.#recent].sort((a, b) => b - a)[LOUD_FRAMES - 1];
+      this.#level = Math.max(this.#level, loud);
+    }
+  }
+}
+
 /** Decides, frame by frame, whether one stream holds someone speaking. */
 export class VoiceDetector {
   #webrtc;
   #noiseFloor = new NoiseFloor();
   #previous = new Int16Array(FRAME_SAMPLES);
+  #speaker = new SpeakerLevel();
   #sinceVoiced = VOICING_FRAMES;
   #sinceSpeech = CONTINUING_FRAMES;
 
@@ -55,9 +82,11 @@ export class VoiceDetector {
     const opening = speechLike && standsOut;
     const continuing = speechLike && this.#isSpeaking && level > this.#noiseFloor.level + CONTINUING_DB;
     const hasVoice = this.#hasVoice(frame, opening);
-    const isSpeech = hasVoice && (opening || continuing);
+    const isNear = this.#speaker.isNear(level);
+    const isSpeech = isNear && hasVoice && (opening || continuing);
+    this.#speaker.follow(isSpeech);
     this.#sinceSpeech = isSpeech ? 0 : this.#sinceSpeech + 1;
-    return { isSpeech, isDoubtful: opening && !hasVoice };
+    return { isSpeech, isDoubtful: isNear && opening && !hasVoice };
   }
 
   /** Whether one of the last frames was speech. */

@@ -8,7 +8,7 @@ export const OPTIONS = {
   hangover: 0.64,
   patience: 0.24,
   postRoll: 0.3,
-  shortest: 0.3,
+  shortest: 0.12,
   longest: 28, // the server cuts at 30 by itself: an utterance that ends there would be answered twice
   onsetVotes: 4,
   onsetWindow: 6,

@@ -33,16 +33,20 @@ from vad.utterances import SAMPLE_RATE, Utterance, UtteranceStream
 
 PAUSE_SECONDS = 0.12  # after which it is worth to recognise what was said: closures within words are shorter
 
-EndedBy = Literal["silence", "finalize", "close", "longest", "cut off"]
+EndedBy = Literal["silence", "standstill", "finalize", "close", "longest", "cut off"]
 
 
 @dataclass(frozen=True)
 class Due:
-    """A final that is owed to the client; `recognition` is None where nothing was said."""
+    """A final that is owed to the client; `recognition` is None where nothing was said.
+
+    One whose beginning `is_told` is owed even without words.
+    """
 
     spoken: Spoken
     recognition: Recognition | None
     from_finalize: bool
+    is_told: bool = True
     ended: float = field(default_factory=time.monotonic)
 
 
@@ -71,11 +75,13 @@ class Conversation:
         self._send = send
         self._stream = _stream(options)
         self._position = 0  # samples
-        self._interims = Interims(self._stream, recogniser, metrics, self._tell_interim)
+        self._interims = Interims(self._stream, recogniser, metrics, options, self._hear_words, wake)
         self._speculation = Speculation(options, metrics, wake)
         self._quiet = Quiet(options)
         self._due: asyncio.Queue[Due | UtteranceEnd | None] = asyncio.Queue(MOST_FINALS)
         self._undelivered = 0  # of what is due
+        self._ran_on_from: float | None = None  # seconds: where sound ran on after an utterance had come to its end
+        self._is_told = True  # that the open utterance has begun
 
     async def hear(self, samples: Pcm) -> None:
         """Take the next samples, at 16 kHz."""
@@ -87,6 +93,10 @@ class Conversation:
         """End the utterance whose speaker, as turned out meanwhile, has come to the end."""
         if self._speculation.expected is not None:
             await self._follow(self._stream.expect(self._speculation.expected))
+        if cut := self._interims.standstill.cut:
+            self._interims.standstill.forget()
+            self._ran_on_from = cut.start
+            await self._follow(self._stream.cut(cut.end, cut.start))
 
     async def finalize(self) -> None:
         """The client says that the utterance is over: there will be one final, empty or not."""
@@ -138,19 +148,29 @@ class Conversation:
                 case SpeechResumed():
                     self._quiet.resume()
                     self._speculation.forget()
-                    if self._options.interim_results:
-                        self._interims.resume()
+                    self._interims.resume()
                 case UtteranceEnded(ended_by="longest"):
                     await self._end(utterance, "longest")
+                case UtteranceEnded(ended_by="cut"):
+                    await self._end_standstill(utterance)
                 case UtteranceEnded():
                     await self._end(utterance, "silence")
 
     async def _begin(self, utterance: Utterance) -> None:
+        """What begins where sound ran on may be music: it is told once it has words."""
+        self._interims.begin()
+        self._is_told = utterance.start != self._ran_on_from
+        if self._is_told:
+            await self._tell_begin(utterance.start)
+
+    async def _tell_begin(self, start: float) -> None:
+        self._is_told = True
         self._quiet.begin()
-        if self._options.interim_results:
-            self._interims.begin()
+        await self._tell_speech_started(start)
+
+    async def _tell_speech_started(self, start: float) -> None:
         if self._options.vad_events:
-            await self._send(SpeechStartedMessage(timestamp=utterance.start))
+            await self._send(SpeechStartedMessage(timestamp=start))
 
     def _speculate(self, utterance: Utterance) -> None:
         """Recognise what may be the whole utterance: when it turns out to be, its final is there.
@@ -171,7 +191,18 @@ class Conversation:
         is_cut, cut_off = ended_by == "longest", ended_by == "cut off"
         speech_end = self._quiet.end(utterance.end, is_cut=is_cut)
         spoken = Spoken(utterance.start, utterance.end, speech_end, is_cut, cut_off)
-        await self._put(Due(spoken, recognition, ended_by == "finalize"))
+        is_told, self._is_told = self._is_told or ended_by == "finalize", True
+        await self._put(Due(spoken, recognition, ended_by == "finalize", is_told))
+
+    async def _end_standstill(self, utterance: Utterance) -> None:
+        """The speaker has come to the end, though music or a television runs on; without words there was none."""
+        self._speculation.forget()
+        self._quiet.resume()
+        if self._is_told:
+            await self._end(utterance, "standstill")
+        else:
+            self._interims.end()
+            self._is_told = True
 
     async def _end_cut(self) -> None:
         """Where an utterance was cut for its length, and nobody went on: say so, for its final could not."""
@@ -206,6 +237,10 @@ class Conversation:
         if heard:
             self._count(heard)
             self._recogniser.note(heard)
+        if not due.is_told:
+            if not (heard and heard.transcript.text):
+                return
+            await self._tell_speech_started(due.spoken.start)
         await self._send(
             results.final(due.spoken, heard, self._metadata, from_finalize=due.from_finalize, waited=waited)
         )
@@ -215,9 +250,11 @@ class Conversation:
         for stage, seconds in heard.stages.items():
             self._metrics.stage_seconds.labels(stage).observe(seconds)
 
-    async def _tell_interim(self, partial: Partial, heard: Heard, utterance: Utterance) -> bool:
-        """Whether it was sent: an interim may not come before the finals of earlier utterances."""
-        if self._undelivered:
+    async def _hear_words(self, partial: Partial, heard: Heard, utterance: Utterance) -> bool:
+        """Whether an interim was sent, which may not come before the finals of earlier utterances."""
+        if not self._is_told:
+            await self._tell_begin(utterance.start)
+        if self._undelivered or not self._options.interim_results:
             return False
         await self._send(results.interim(partial, heard, utterance.start, utterance.end, self._metadata))
         return True

@@ -31,10 +31,13 @@ def test_what_the_model_took_for_no_speech_is_invented(heard: DecodedWindow, inv
     assert is_invented(heard) is invented
 
 
-@pytest.mark.parametrize(("confidence", "invented"), [(0.2, True), (0.45, False)])
-def test_a_loop_is_believed_by_its_first_round(confidence: float, invented: bool) -> None:
+@pytest.mark.parametrize(
+    ("no_speech", "confidence", "invented"),
+    [(0.8, 0.2, True), (0.8, 0.45, False), (0.63, 0.38, True), (0.3, 0.38, False)],
+)
+def test_a_loop_is_believed_by_its_first_round(no_speech: float, confidence: float, invented: bool) -> None:
     """A word said over and over is; and no loop is heard a second time, which takes long and gives another."""
-    loop = replace(window(LOOP, 0.8, confidence), looped=True)
+    loop = replace(window(LOOP, no_speech, confidence), looped=True)
     assert is_invented(loop) is invented
     assert not is_doubtful(loop)
 
@@ -42,6 +45,23 @@ def test_a_loop_is_believed_by_its_first_round(confidence: float, invented: bool
 def test_what_only_a_second_hearing_finds_must_be_sure() -> None:
     assert not is_invented(window("Thank you.", 0.3, 0.45))
     assert is_invented(replace(window("Thank you.", 0.3, 0.45), doubted=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "no_speech", "confidence", "invented"),
+    [
+        ("Tofu.", 0.39, 0.4, False),
+        ("Park", 0.49, 0.33, False),
+        ("Belt!", 0.58, 0.56, False),
+        ("you", 0.84, 0.47, True),
+        ("You", 0.53, 0.22, True),
+        ("BEEP", 0.58, 0.31, True),
+    ],
+)
+def test_of_one_short_word_the_model_may_doubt_more(
+    text: str, no_speech: float, confidence: float, invented: bool
+) -> None:
+    assert is_invented(replace(window(text, no_speech, confidence), doubted=True, seconds=1.9)) is invented
 
 
 def test_a_loop_that_only_a_second_hearing_finds_must_be_sure_as_well() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import soundfile
 
 from asr.stable import begins_with
 from server.live.protocol import Metadata, Results
+from tests.asr.noises import music
 from tests.e2e.conftest import Server
 from tests.e2e.listening import (
     RATE,
@@ -72,6 +74,30 @@ def test_messages_are_as_the_reference_says(server: Server, toronto: Path) -> No
     assert listener.finals[0]["timings"]["encode_ms"] > 0
     confidences = [word["confidence"] for word in listener.finals[0]["channel"]["alternatives"][0]["words"]]
     assert len(set(confidences)) > 1, "each word has its own"
+
+
+@pytest.mark.parametrize("interim_results", ["true", "false"])
+def test_what_is_said_over_a_tune_ends_while_the_tune_runs_on(
+    server: Server, toronto: Path, interim_results: str
+) -> None:
+    """Its level and its pitch say that somebody speaks; the words have come to their end. The tune alone has none."""
+    tune = music(20, seed=1, drums=True) * 10 ** (-12 / 20)
+    sound = (tune * 32767).astype(np.int16)
+    said = recording(toronto)
+    sound[2 * RATE : 2 * RATE + len(said)] += said
+    ends = 2 + len(said) / RATE
+    with listening(server, interim_results=interim_results, vad_events="true") as listener:
+        with ThreadPoolExecutor(1) as pool:
+            speaking = pool.submit(listener.speak, sound.tobytes())
+            while not text(listener.next("Results", is_final=True)):
+                pass
+            assert not speaking.done()
+            speaking.result()
+        assert listener.close_stream() == 1000
+    worded = [final for final in listener.finals if text(final)]
+    assert [titles(final)[0] for final in worded] == ["Toronto"]
+    assert worded[0]["start"] + worded[0]["duration"] == pytest.approx(ends, abs=1.0)
+    assert worded[0]["speech_final"]
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ async def speak_choppily(services: Services, samples: Pcm) -> Noting:
     async def tell(*_: object) -> bool:
         return True
 
-    interims = Interims(stream, noting, services.metrics, tell)
+    interims = Interims(stream, noting, services.metrics, OPTIONS, tell, wake=lambda: None)
     interims.begin()
     for piece in np.array_split(samples, round(len(samples) / SAMPLE_RATE / CHOP_SECONDS)):
         stream.push(piece.tobytes())

@@ -42,6 +42,7 @@ options = st.builds(
     onset_window=st.integers(4, 6),
 )
 words = st.dictionaries(st.integers(0, 400), st.sampled_from([0.0, 0.12, 0.8]), max_size=40)
+cuts = st.dictionaries(st.integers(0, 400), st.tuples(st.integers(0, 30), st.integers(-1, 30)), max_size=10)
 LETTERS = {SpeechStarted: "S", SpeechPaused: "P", SpeechResumed: "R", UtteranceEnded: "E"}
 
 
@@ -242,6 +243,25 @@ def paused(after: list[bool], silent: int, chosen: EndpointerOptions = SHORT) ->
     return endpointer
 
 
+def test_an_utterance_is_cut_where_its_speaker_stopped_and_what_runs_on_may_be_the_next() -> None:
+    endpointer = Endpointer(replace(SHORT, longest=10.0), FRAME_SECONDS)
+    pushed(endpointer, speech(100))
+    assert endpointer.cut(50, 80) == [UtteranceEnded(0, 50, "cut")]
+    assert endpointer.open_from == 80
+    heard = pushed(endpointer, speech(20) + silence(100))
+    assert heard[0] == SpeechStarted(80)
+    assert isinstance(heard[-1], UtteranceEnded)
+    assert (heard[-1].start, heard[-1].ended_by) == (80, "silence")
+
+
+def test_nothing_is_cut_where_nobody_speaks_or_beyond_what_was_heard() -> None:
+    endpointer = Endpointer(replace(SHORT, longest=10.0), FRAME_SECONDS)
+    assert endpointer.cut(0, 0) == []
+    pushed(endpointer, speech(50))
+    assert endpointer.cut(0, 0) == endpointer.cut(25, 75) == endpointer.cut(9, 8) == []
+    assert endpointer.flush() == [UtteranceEnded(0, 50, "flush")]
+
+
 @given(frames=frame_runs, chosen=options)
 def test_utterances_are_ordered_and_apart_and_within_bounds(frames: list[bool], chosen: EndpointerOptions) -> None:
     previous_end = 0
@@ -252,16 +272,19 @@ def test_utterances_are_ordered_and_apart_and_within_bounds(frames: list[bool], 
         previous_end = utterance.end
 
 
-@given(frames=frame_runs, chosen=options, words=words)
+@given(frames=frame_runs, chosen=options, words=words, cuts=cuts)
 def test_every_utterance_starts_and_pauses_and_resumes_and_ends_in_order(
-    frames: list[bool], chosen: EndpointerOptions, words: dict[int, float]
+    frames: list[bool], chosen: EndpointerOptions, words: dict[int, float], cuts: dict[int, tuple[int, int]]
 ) -> None:
     endpointer = Endpointer(chosen, FRAME_SECONDS)
     heard: list[Event] = []
     for at, frame in enumerate(frames):
         heard += endpointer.push(frame)
         heard += endpointer.expect(words[at]) if at in words else []
+        heard += endpointer.cut(*(at - before for before in cuts[at])) if at in cuts else []
     heard += endpointer.flush()
+    ended = [event for event in heard if isinstance(event, UtteranceEnded)]
+    assert all(before.end <= after.start for before, after in pairwise(ended))
     assert re.fullmatch("(S(PR)*P?E)*", "".join(LETTERS[type(event)] for event in heard))
     for event, following in pairwise(heard):
         assert isinstance(event, UtteranceEnded) or event.start == following.start

@@ -124,11 +124,11 @@ def test_flush_gives_what_is_open_even_if_it_was_too_short_to_be_announced(conve
     stream = UtteranceStream()
     whole = streamed(conversation, UtteranceStream())
     first = whole[0][0].start * 320
-    assert streamed(conversation[: first + 6400], stream) == []
+    assert streamed(conversation[: first + 4800], stream) == []
     ended, utterance = stream.flush()
     assert ended is None
-    assert (round(utterance.start * SAMPLE_RATE), round(utterance.end * SAMPLE_RATE)) == (first, first + 6400)
-    np.testing.assert_array_equal(utterance.samples, conversation[first : first + 6400])
+    assert (round(utterance.start * SAMPLE_RATE), round(utterance.end * SAMPLE_RATE)) == (first, first + 4800)
+    np.testing.assert_array_equal(utterance.samples, conversation[first : first + 4800])
 
 
 def test_flush_ends_an_announced_utterance_and_what_follows_does_not_reach_back(conversation: Samples) -> None:

@@ -61,6 +61,29 @@ def test_the_end_of_a_word_may_fade_into_the_background() -> None:
     assert sum(word[frames(3.5) : frames(3.8)]) > sum(alone[frames(3.5) : frames(3.8)])
 
 
+def test_a_voice_far_below_the_speaker_s_is_beside_the_microphone(voice: Pcm) -> None:
+    """A television that runs on: its own loudest moments are far below the speaker's."""
+    beside = np.tile(voice, 4)[: len(voice) + 5 * RATE]
+    scene = np.concatenate([silence(1.5), voice, silence(3.5)])
+    television = (beside * 10 ** (-25 / 20)).astype(np.int16)
+    heard = decisions(mixed(scene, television))
+    spoken = heard[frames(1.5) : frames(1.5 + len(voice) / RATE)]
+    after = heard[frames(1.8 + len(voice) / RATE) : frames(3 + len(voice) / RATE)]
+    assert np.mean(spoken) > 0.5
+    assert not any(after)
+
+
+def test_whoever_speaks_far_softer_is_heard_some_seconds_after_the_loud(voice: Pcm) -> None:
+    softer = np.concatenate([(voice * 10 ** (-25 / 20)).astype(np.int16), silence(1)])
+    alone = sum(decisions(np.concatenate([silence(3), softer])))
+    soon, later = (
+        decisions(np.concatenate([silence(1), voice, silence(pause), softer]))[-len(softer) // FRAME_SAMPLES :]
+        for pause in (0.7, 6)
+    )
+    assert sum(soon) < 0.5 * alone
+    assert sum(later) > 0.9 * alone
+
+
 def test_the_decisions_do_not_depend_on_how_many_frames_come_at_once(voice: Pcm) -> None:
     pcm = np.concatenate([hiss(1.5, -50), voice])
     detector = VoiceDetector()
