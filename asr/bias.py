@@ -39,8 +39,8 @@ class PhraseTrie:
     ends: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, phrases: Mapping[str, float]) -> Self:
-        """Of phrases, each with the nats that it earns by every token, at most `MOST_BOOST` together.
+    def of(cls, tokenizer: Tokenizer, phrases: Mapping[str, float], most: float = MOST_BOOST) -> Self:
+        """Of phrases, each with the nats that it earns by every token, at most `most` together.
 
         They are expected as written, without accents, and with a capital or a small letter first.
         """
@@ -55,10 +55,12 @@ class PhraseTrie:
             tokens.append(np.array([token for ids, _ in fitting for token in ids], np.int32))
             boosts += [boost for _, boost in fitting]
         flat = np.concatenate(tokens) if tokens else np.zeros(0, np.int32)
-        return cls._built(flat, np.array(widths, np.int32), np.array(boosts, np.float32))
+        return cls._built(flat, np.array(widths, np.int32), np.array(boosts, np.float32), most)
 
     @classmethod
-    def _built(cls, flat: NDArray[np.int32], widths: NDArray[np.int32], boosts: NDArray[np.float32]) -> Self:
+    def _built(
+        cls, flat: NDArray[np.int32], widths: NDArray[np.int32], boosts: NDArray[np.float32], most: float
+    ) -> Self:
         """From the tokens of phrases one after the other, how many each has, and what each of them earns.
 
         Sorted phrases that begin alike lie together: level by level, a node begins where the beginning differs.
@@ -82,7 +84,7 @@ class PhraseTrie:
             ends[here[widths == depth + 1]] = True
             earned = np.full(len(begins), -np.inf, np.float32)
             np.maximum.at(earned, here[alive], boosts[alive])
-            levels.append((column[begins], np.minimum(earned * (depth + 1), MOST_BOOST).astype(np.float32), ends))
+            levels.append((column[begins], np.minimum(earned * (depth + 1), most).astype(np.float32), ends))
             above = here
         counts.append(np.zeros(len(levels[-1][0]), np.int64))
         first = np.concatenate(([1], 1 + np.cumsum(np.concatenate(counts)))).astype(np.int32)

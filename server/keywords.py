@@ -13,6 +13,9 @@ MOST_INTENSE = 10.0
 # What a keyword earns with every token, times its intensifier: twice as much in logarithms of probability is what
 # Deepgram means by an intensifier twice as high.
 NATS = 2.0
+# What a keyword can earn at most, however high its intensifier: a word that was misheard costs some 7 nats at most, one
+# that nobody said 12 and more with its first token alone.
+MOST_NATS = 8.0
 
 
 def parse_keywords(given: Iterable[str]) -> dict[str, float]:
@@ -36,7 +39,7 @@ def can_be_expected(given: Sequence[str]) -> Sequence[str]:
 def expected(keywords: Iterable[str], tokenizer: Tokenizer) -> PhraseTrie | None:
     """The same for a decoder; None where there are none."""
     boosts = {word: NATS * intensifier for word, intensifier in parse_keywords(keywords).items() if intensifier}
-    return PhraseTrie.of(tokenizer, boosts) if boosts else None
+    return PhraseTrie.of(tokenizer, boosts, MOST_NATS) if boosts else None
 
 
 def _parsed(part: str) -> tuple[str, float]:

@@ -65,10 +65,20 @@ def test_a_name_that_was_misheard_is_found(start: Start) -> None:
 def test_a_keyword_corrects_the_transcript(client: TestClient) -> None:
     clip = (Path(__file__).parents[1] / "recordings" / "restaurants-in-gaborone.flac").read_bytes()
     assert "Gaborone" not in ask(client, clip).json()["transcript"]["text"]
-    for keywords in ("gaborone", "Oslo, Gaborone:2", ["Oslo", "Gaborone"]):
+    for keywords in ("gaborone", "Oslo, Gaborone:2", "Gaborone:10", ["Oslo", "Gaborone"]):
         answer = ask(client, clip, keywords=keywords).json()
         assert answer["transcript"]["text"].lower() == "restaurants in gaborone."
         assert answer["query"] == "restaurants in gaborone"
+
+
+def test_a_keyword_that_nobody_said_is_not_written_however_high_its_intensifier(
+    client: TestClient, sample_files: list[Path]
+) -> None:
+    """ "Cocoa cocoa" stood after the sentence."""
+    toronto = next(file for file in sample_files if "toronto" in file.name).read_bytes()
+    plain = ask(client, toronto).json()["transcript"]["text"]
+    for keywords in ("cocoa:8", "tea:10,Tirana:5", "museum:10"):
+        assert ask(client, toronto, keywords=keywords).json()["transcript"]["text"] == plain
 
 
 @pytest.mark.parametrize(
