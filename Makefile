@@ -7,6 +7,7 @@ TORCH_INDEX ?=
 BIN         := $(VENV)/bin
 PAGE        := clients/web/node_modules/.package-lock.json
 NATIVE      := $(wildcard asr/native/*.[ch] asr/native/*/*.[ch])
+WAITING     := tests/clients tests/server tests/e2e
 LOCK        := pyproject.toml $(wildcard requirements/*.txt)
 
 .PHONY: serve test test-lowest check lock newer clean FORCE
@@ -14,8 +15,12 @@ LOCK        := pyproject.toml $(wildcard requirements/*.txt)
 serve: $(VENV)/.server-ready $(VENV)/.project-ready $(PAGE)
 	@$(BIN)/sayseek-server serve --port $(PORT)
 
+# Most tests of clients and servers wait; the others run beside them, with what these leave of the processors.
 test: $(VENV)/.dev-ready $(VENV)/.project-ready $(PAGE)
-	$(BIN)/python -m pytest
+	@log=$$(mktemp); nice -n 19 $(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING)) > $$log 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; \
+	$(BIN)/python -m pytest $(WAITING); code=$$?; \
+	wait $$beside || code=1; cat $$log; rm $$log; exit $$code
 
 # The lowest releases that pyproject.toml allows.
 test-lowest: $(VENV)/.dev-ready $(VENV)/.project-ready
