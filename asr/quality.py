@@ -19,6 +19,9 @@ from vad.noise_floor import voice_levels
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
 RANGE_PERCENTILES = (5, 95)
+FAINT_DBFS = (
+    -35.0
+)  # loudest 20 ms: what is fainter is heard as loud as this, since WebRTC VAD takes the faint for nothing
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,11 @@ class Gate:
 
         A stretch of speech is judged by itself, however long the silence is in which it lies.
         """
-        pcm = np.round(audio.samples * 32767).astype(np.int16)
+        power = _frame_power(audio)
+        loudest = _dbfs(float(power.max()))
+        pcm = np.round(audio.samples * (32767 * _gain(loudest))).clip(-32768, 32767).astype(np.int16)
         levels = voice_levels(_frames(pcm), SAMPLE_RATE)
         speech = speech_frames(pcm, levels)
-        power = _frame_power(audio)
         quality = Quality(
             duration=audio.duration,
             speech_seconds=round(float(speech.sum()) * FRAME_SECONDS, 2),
@@ -59,7 +63,7 @@ class Gate:
             verdict=Verdict.OK,
         )
         worth = self._worth_recognising(speech, levels)
-        return replace(quality, verdict=self._verdict(quality, _dbfs(float(power.max())), worth)), worth
+        return replace(quality, verdict=self._verdict(quality, loudest, worth)), worth
 
     def _worth_recognising(
         self, speech: npt.NDArray[np.bool_], levels: npt.NDArray[np.float64]
@@ -82,6 +86,12 @@ class Gate:
         if not worth.any():
             return Verdict.NO_SPEECH
         return Verdict.CLIPPED if quality.clipped > options.max_clipped else Verdict.OK
+
+
+def _gain(loudest: float) -> float:
+    """By which faint samples are multiplied; of digital silence by nothing."""
+    is_faint = 10 * math.log10(FLOOR_POWER) < loudest < FAINT_DBFS
+    return float(10 ** ((FAINT_DBFS - loudest) / 20)) if is_faint else 1.0
 
 
 def _frame_power(audio: Audio) -> npt.NDArray[np.float32]:

@@ -31,6 +31,7 @@ class Question:
     keywords: Sequence[str] = ()
     filters: Sequence[str] = ()
     index: str | None = None
+    unsure_results: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def _ask_piece(client: Client, file: str, piece: Piece, question: Question, alon
             keywords=question.keywords,
             filters=question.filters,
             index=question.index,
+            unsure_results=question.unsure_results,
         )
     except SayseekError as exc:
         return Outcome(file, piece, error=exc, alone=alone)

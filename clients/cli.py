@@ -62,6 +62,9 @@ Filters = Annotated[
     ),
 ]
 Index = Annotated[str | None, typer.Option("--index", metavar="NAME", help="The catalogue to search.")]
+UnsureResults = Annotated[
+    bool, typer.Option("--unsure-results", help="Show results, too, where it is unsure what was said.")
+]
 ApiKey = Annotated[
     str | None, typer.Option(envvar="SAYSEEK_API_KEY", show_envvar=True, metavar="KEY", help="The server's key.")
 ]
@@ -148,6 +151,7 @@ def ask(
     keywords: Keywords = None,
     filters: Filters = None,
     index: Index = None,
+    unsure_results: UnsureResults = False,
     language: Language = None,
     model: Model = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files in work at once.")] = 4,
@@ -169,7 +173,7 @@ def ask(
     """
     if files.count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input (-) can be read only once")
-    question = Question(model, language, limit, whole, keywords or (), filters or (), index)
+    question = Question(model, language, limit, whole, keywords or (), filters or (), index, unsure_results)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     printer = JsonPrinter(console) if as_json else TextPrinter(console, errors, several_files=len(files) > 1)
     try:
@@ -195,6 +199,7 @@ def listen(
     keywords: Keywords = None,
     filters: Filters = None,
     index: Index = None,
+    unsure_results: UnsureResults = False,
     language: Language = None,
     model: Model = None,
     endpointing: Annotated[
@@ -226,6 +231,7 @@ def listen(
         keywords=keywords or (),
         filters=filters or (),
         index=index,
+        unsure_results=unsure_results,
         endpointing=gate is None,
     )
     try:

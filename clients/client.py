@@ -60,6 +60,7 @@ class Client:
         facets: Sequence[str] = (),
         index: str | None = None,
         snippets: bool = False,
+        unsure_results: bool = False,
     ) -> VoiceSearchAnswer:
         """What is said in a clip, and what the catalogue has for it.
 
@@ -68,12 +69,14 @@ class Client:
         (0 to 10). What is None, the server chooses. `keywords` are words or phrases that are expected; "Akureyri:2"
         is, twice as much. Only documents that pass all `filters`, such as "country:IS", of the catalogue `index` are
         found; for each of the fields in `facets` those that match are counted by its values; `snippets` gives results
-        `highlights`.
+        `highlights`. Where it is unsure what was said there are results with `unsure_results` only.
         Raises `OSError` when the file cannot be read.
         """
         asked = Asked(filters, facets, index, snippets)
         clip = protocol.read_clip(audio, filename)
-        return self._ask(protocol.voice_search(clip, model, language, limit, alternatives, keywords, asked))
+        return self._ask(
+            protocol.voice_search(clip, model, language, limit, alternatives, keywords, asked, unsure_results)
+        )
 
     def search(
         self,
@@ -180,11 +183,14 @@ class AsyncClient:
         facets: Sequence[str] = (),
         index: str | None = None,
         snippets: bool = False,
+        unsure_results: bool = False,
     ) -> VoiceSearchAnswer:
         """As `Client.voice_search`; files are read in a thread."""
         asked = Asked(filters, facets, index, snippets)
         clip = await asyncio.to_thread(protocol.read_clip, audio, filename)
-        return await self._ask(protocol.voice_search(clip, model, language, limit, alternatives, keywords, asked))
+        return await self._ask(
+            protocol.voice_search(clip, model, language, limit, alternatives, keywords, asked, unsure_results)
+        )
 
     async def search(
         self,
@@ -241,6 +247,7 @@ class AsyncClient:
         keywords: Sequence[str] = (),
         filters: Sequence[str] = (),
         index: str | None = None,
+        unsure_results: bool = False,
         reconnect: RetryOptions = RECONNECTIONS,
     ) -> Stream:
         """Speech while it is spoken: audio in, words as they come and the results at once when the speaker stops.
@@ -258,9 +265,9 @@ class AsyncClient:
         seconds of silence, by its own judgement where None; a query that reads complete after as little as
         `hangover_min`, one that breaks off after as much as `hangover_max`. Without `endpointing` call `finalize` for
         that.
-        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. `keywords`, `filters` and `index` are as
-        for `Client.voice_search`. A connection that breaks is opened again as `reconnect` says; the first as the
-        client's `retry`.
+        `utterance_end`: seconds of silence after which `UtteranceEnd` comes. `keywords`, `filters`, `index` and
+        `unsure_results` are as for `Client.voice_search`. A connection that breaks is opened again as `reconnect` says;
+        the first as the client's `retry`.
         """
         options = StreamOptions(
             sample_rate=sample_rate,
@@ -279,6 +286,7 @@ class AsyncClient:
             keywords=keywords,
             filters=filters,
             index=index,
+            unsure_results=unsure_results,
         )
         return Stream(
             live_protocol.address(self._http.base_url, options),

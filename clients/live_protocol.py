@@ -40,6 +40,7 @@ class StreamOptions:
     keywords: Sequence[str] = ()
     filters: Sequence[str] = ()
     index: str | None = None
+    unsure_results: bool = False
 
     @property
     def sample_bytes(self) -> int:
@@ -71,6 +72,7 @@ class StreamOptions:
             "endpointing_max": _milliseconds(self.hangover_max),
             "utterance_end_ms": _milliseconds(self.utterance_end),
             "index": self.index,
+            "unsure_results": _flag(True) if self.unsure_results else None,
             "vad_events": _flag(True),  # they tell what must be kept
         }
         given: dict[str, str | list[str]] = {

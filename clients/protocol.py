@@ -130,8 +130,10 @@ def voice_search(
     alternatives: int | None,
     keywords: Sequence[str],
     asked: Asked,
+    unsure_results: bool,
 ) -> Call[VoiceSearchAnswer]:
-    form = _given(model=model, language=language, limit=limit, alternatives=alternatives)
+    unsure = "true" if unsure_results else None
+    form = _given(model=model, language=language, limit=limit, alternatives=alternatives, unsure_results=unsure)
     form |= given_lists(keywords=keywords) | asked.params()
     content = {"files": {"file": (sendable(clip.filename), clip.data)}, "data": form}
     return Call("POST", "/v1/voice-search", lambda r: read_answer(VoiceSearchAnswer, _json(r)), content)

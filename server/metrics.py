@@ -54,13 +54,13 @@ class Metrics:
 
         self.utterances = Counter(
             "sayseek_utterances",
-            "Utterances of listeners, by what ended them: silence, finalize, close, longest or cut off.",
+            "Utterances of listeners, by what ended them: silence, standstill, finalize, close, longest or cut off.",
             ("ended_by",),
             registry=self.registry,
         )
         self.interims = Counter(
             "sayseek_interims",
-            "Interim results, by outcome: sent, empty (no words yet) or dropped.",
+            "Readings of open utterances, by outcome: sent, untold (none are wanted), empty (no words yet) or dropped.",
             ("outcome",),
             registry=self.registry,
         )

@@ -69,7 +69,7 @@ class ListenOptions(BaseModel):
     keywords: Annotated[tuple[str, ...], AfterValidator(can_be_expected)] = Field(
         (),
         description="Words or phrases that are expected, repeated or between commas; `word:3` expects one three times "
-        f"as much as 1. At most {MOST}.",
+        f"as much as 1; above 4 or so nothing is gained. At most {MOST}.",
     )
     index: str | None = Field(None, description=INDEX)
     filter: tuple[str, ...] = Field((), description=FILTER)

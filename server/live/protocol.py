@@ -32,6 +32,9 @@ The server sends text messages, in JSON, each with a `type`; times are seconds f
 - `UtteranceEnd`   after somebody spoke, there was no speech for `utterance_end_ms`
 - `Error`          `error` is the body that every error of this server has; the connection goes on, or a close follows
 
+Where music or a television runs on behind the speaker, an utterance ends when its text has not changed for a second
+(or for the longest pause that is asked for), and nothing is told of what follows until there are words in it.
+
 What is longer than 30 s is cut at the longest pause in its second half. With `endpointing=false` only that, `Finalize`
 and `CloseStream` end an utterance, and all that was sent belongs to it. The server still hears where speech pauses, and
 recognises and searches at once what was said by then: if nobody speaks on, that is the final, ready when `Finalize`

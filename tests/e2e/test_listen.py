@@ -76,6 +76,20 @@ def test_messages_are_as_the_reference_says(server: Server, toronto: Path) -> No
     assert len(set(confidences)) > 1, "each word has its own"
 
 
+def test_one_short_word_is_a_query(server: Server) -> None:
+    """A word has hardly more than a tenth of a second of voice."""
+    words = sorted((Path(__file__).parents[1] / "recordings" / "words").glob("*.flac"))
+    pause = silence(1.5)
+    sound = np.concatenate([pause, *(part for word in words for part in (recording(word), pause))])
+    with listening(server, search="false") as listener:
+        listener.send(sound.tobytes())
+        assert listener.close_stream() == 1000
+    heard = [text(final).strip(" .!?").lower() for final in listener.finals]
+    assert len(heard) == len(words)
+    assert all(heard)
+    assert sum(said == word.stem for said, word in zip(heard, words, strict=True)) >= 7
+
+
 @pytest.mark.parametrize("interim_results", ["true", "false"])
 def test_what_is_said_over_a_tune_ends_while_the_tune_runs_on(
     server: Server, toronto: Path, interim_results: str

@@ -5,15 +5,15 @@ import psutil
 from asr.audio import Samples
 from tests.asr.recordings import with_sndfile
 from tests.e2e.conftest import Server, StartServer
-from tests.e2e.malformed import malformed_uploads
+from tests.e2e.malformed import Upload, malformed_uploads
 
 
 def test_500_malformed_uploads_are_answered_honestly(start_server: StartServer, speech: Samples) -> None:
+    uploads = list(malformed_uploads(speech, 500))
     with start_server(model="tiny.en", sample_catalogue="false") as server:
-        for _ in range(10):
-            server.ask(with_sndfile(speech, "WAV"))
+        throw_malformed(server, uploads[:100])  # until then buffers of lengths that are new to it are kept
         before = megabytes(server)
-        throw_malformed(server, speech)
+        throw_malformed(server, uploads[100:])
         assert megabytes(server) - before < 100
         assert server.ask(with_sndfile(speech, "WAV")).json()["transcript"]["text"]
 
@@ -22,9 +22,9 @@ def megabytes(server: Server) -> float:
     return float(psutil.Process(server.process.pid).memory_info().rss) / 2**20
 
 
-def throw_malformed(server: Server, speech: Samples) -> None:
+def throw_malformed(server: Server, uploads: list[Upload]) -> None:
     refused = heard = 0
-    for name, data in malformed_uploads(speech, 500):
+    for name, data in uploads:
         response = server.ask(data, limit=1, alternatives=0)
         if response.status_code == 200:
             heard += 1
@@ -35,5 +35,5 @@ def throw_malformed(server: Server, speech: Samples) -> None:
             error = response.json()["error"]
             assert error["message"], name
             assert error["code"] in ("invalid_audio", "audio_too_long", "upload_too_large"), (name, error)
-    assert refused > 100
-    assert heard > 50
+    assert refused > len(uploads) / 5
+    assert heard > len(uploads) / 10

@@ -9,6 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.vad.sounds import hiss, mixed, silence
 from vad.endpointer import EndpointerOptions, Event, SpeechPaused, SpeechResumed, SpeechStarted, UtteranceEnded
 from vad.utterances import SAMPLE_RATE, Samples, Utterance, UtteranceCutter, UtteranceStream, pcm16
 
@@ -195,3 +196,14 @@ def test_a_sender_without_end_needs_little_memory() -> None:
 def test_samples_of_any_size_fit_into_16_bits() -> None:
     samples = np.array([0, 0.5, -1, 1, 7, -np.inf, np.nan], np.float32)
     np.testing.assert_array_equal(pcm16(samples), [0, 16384, -32768, 32767, 32767, -32768, 0])
+
+
+@pytest.mark.parametrize("noise_dbfs", [-90, -66, -50])
+def test_every_short_word_is_an_utterance(noise_dbfs: int) -> None:
+    words = sorted((Path(__file__).parents[1] / "recordings" / "words").glob("*.flac"))
+    pause = silence(1.2)
+    parts = [soundfile.read(word, dtype="int16")[0] for word in words]
+    scene = np.concatenate([pause, *(part for word in parts for part in (word, pause))])
+    cutter = UtteranceCutter()
+    found = [*cutter.push(mixed(scene, hiss(len(scene) / SAMPLE_RATE, noise_dbfs))), *cutter.flush()]
+    assert len(found) == len(words)
