@@ -120,7 +120,7 @@ class Conversation:
 
     def close(self) -> None:
         """Give up all that is not delivered."""
-        self._interims.pause()
+        self._interims.end()
         self._speculation.forget()
         while not self._due.empty():
             due = self._due.get_nowait()

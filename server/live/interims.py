@@ -68,7 +68,7 @@ class Interims:
 
     def resume(self) -> None:
         """Its speaker goes on, and so does the pace: pauses within words would else bring an interim each."""
-        if not self._task and (self._are_wanted or self._ends_by_silence):
+        if (not self._task or self._task.done()) and (self._are_wanted or self._ends_by_silence):
             self._task = asyncio.create_task(self._follow())
 
     def pause(self) -> None:

@@ -14,7 +14,7 @@ from asr.pcm import Pcm
 from asr.stable import begins_with
 from search.result import SearchOptions
 from server.live.conversation import Conversation
-from server.live.interims import PACE_SECONDS, Interims
+from server.live.interims import OVERDUE_SECONDS, PACE_SECONDS, Interims
 from server.live.options import ListenOptions
 from server.live.protocol import ModelInfo, Results, ResultsMetadata, ServerMessage
 from server.live.recogniser import Heard, Recogniser
@@ -132,3 +132,38 @@ def test_interims_keep_their_pace_over_pauses(client: TestClient, sample_files: 
     after = [at for at in noting.asked if at > noting.answered[0]]
     assert len(after) >= 2
     assert min(later - earlier for earlier, later in pairwise(after)) > 0.9 * PACE_SECONDS
+
+
+class Busy(Recogniser):
+    """Has no time for interims."""
+
+    async def interim(self, samples: Pcm) -> Heard:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def leave_a_busy_server(services: Services, samples: Pcm) -> tuple[int, int]:
+    """The tasks that there are while an interim is overdue in a pause, and when its client has left."""
+    options = ListenOptions(interim_results=True)
+    recogniser = Busy(services, options, services.catalogues.named(None), SearchOptions())
+
+    async def send(message: ServerMessage) -> None:
+        pass
+
+    before = len(asyncio.all_tasks())
+    conversation = Conversation(options, recogniser, services.metrics, METADATA, send, wake=lambda: None)
+    await conversation.hear(samples[: 6 * len(samples) // 10])  # in the middle of a word
+    await asyncio.sleep(1.2 * OVERDUE_SECONDS)
+    await conversation.hear(np.zeros(round(0.2 * SAMPLE_RATE), np.int16))
+    waiting = len(asyncio.all_tasks()) - before
+    conversation.close()
+    await asyncio.sleep(0.1)
+    return waiting, len(asyncio.all_tasks()) - before
+
+
+def test_who_leaves_a_busy_server_leaves_nothing_behind(client: TestClient, sample_files: list[Path]) -> None:
+    """What is overdue is not dropped by a pause, but it is when the client leaves."""
+    samples = soundfile.read(sample_files[0], dtype="int16")[0]
+    waiting, left = client.portal.call(leave_a_busy_server, client.app.state.services, samples)
+    assert waiting >= 1
+    assert left == 0
