@@ -17,8 +17,8 @@ serve: $(VENV)/.server-ready $(VENV)/.project-ready $(PAGE)
 
 # Most tests of clients and servers wait; the others run beside them, with what these leave of the processors.
 test: $(VENV)/.dev-ready $(VENV)/.project-ready $(PAGE)
-	@log=$$(mktemp); nice -n 19 $(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING)) > $$log 2>&1 & beside=$$!; \
-	trap 'kill $$beside; exit 130' INT TERM; \
+	@log=$$(mktemp); nice -n 19 $(BIN)/python -m pytest -o cache_dir=.pytest_cache/beside $(addprefix --ignore=,$(WAITING)) > $$log 2>&1 & beside=$$!; \
+	trap 'kill $$beside; cat $$log; rm $$log; exit 130' INT TERM; \
 	$(BIN)/python -m pytest $(WAITING); code=$$?; \
 	wait $$beside || code=1; cat $$log; rm $$log; exit $$code
 

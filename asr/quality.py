@@ -19,9 +19,8 @@ from vad.noise_floor import voice_levels
 FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
 RANGE_PERCENTILES = (5, 95)
-FAINT_DBFS = (
-    -35.0
-)  # loudest 20 ms: what is fainter is heard as loud as this, since WebRTC VAD takes the faint for nothing
+# Loudest 20 ms: what is fainter is judged as if it were as loud as this, for WebRTC VAD takes the faint for nothing.
+FAINT_DBFS = -35.0
 
 
 @dataclass(frozen=True)

@@ -197,12 +197,11 @@ class Endpointer:
         if utterance is None or not utterance.announced or not utterance.start < end <= start <= self._heard:
             return []
         self._previous_end = start
-        goes_on = utterance.last_speech >= start
-        self._utterance = (
-            _Utterance(start, utterance.last_speech, 0, self._shortest, self._hangover) if goes_on else None
-        )
+        voiced = sum(list(self._sound)[len(self._sound) - (self._heard - start) :])
+        following = _Utterance(start, utterance.last_speech, voiced, self._shortest, self._hangover)
+        self._utterance = following if utterance.last_speech >= start else None
         self._window.clear()
-        return [UtteranceEnded(utterance.start, end, "cut")]
+        return [UtteranceEnded(utterance.start, end, "cut"), *self._announce()]
 
     def flush(self) -> list[Event]:
         """Ends the utterance that is open. More may be pushed; no later utterance reaches back past this."""

@@ -82,6 +82,7 @@ class Conversation:
         self._undelivered = 0  # of what is due
         self._ran_on_from: float | None = None  # seconds: where sound ran on after an utterance had come to its end
         self._is_told = True  # that the open utterance has begun
+        self._started = 0.0  # seconds: the last beginning that was told
 
     async def hear(self, samples: Pcm) -> None:
         """Take the next samples, at 16 kHz."""
@@ -95,8 +96,9 @@ class Conversation:
             await self._follow(self._stream.expect(self._speculation.expected))
         if cut := self._interims.standstill.cut:
             self._interims.standstill.forget()
-            self._ran_on_from = cut.start
-            await self._follow(self._stream.cut(cut.end, cut.start))
+            if events := self._stream.cut(cut.end, cut.start):
+                self._ran_on_from = cut.start
+                await self._follow(events)
 
     async def finalize(self) -> None:
         """The client says that the utterance is over: there will be one final, empty or not."""
@@ -143,12 +145,12 @@ class Conversation:
                     await self._begin(utterance)
                 case SpeechPaused(end=end):
                     self._quiet.pause(end * FRAME_SECONDS)
-                    self._interims.pause()
+                    self._interims.pause(end * FRAME_SECONDS)
                     self._speculate(utterance)
                 case SpeechResumed():
                     self._quiet.resume()
                     self._speculation.forget()
-                    self._interims.resume()
+                    self._interims.resume(utterance.end)
                 case UtteranceEnded(ended_by="longest"):
                     await self._end(utterance, "longest")
                 case UtteranceEnded(ended_by="cut"):
@@ -159,7 +161,8 @@ class Conversation:
     async def _begin(self, utterance: Utterance) -> None:
         """What begins where sound ran on may be music: it is told once it has words."""
         self._interims.begin()
-        self._is_told = utterance.start != self._ran_on_from
+        runs_on = self._ran_on_from is not None and abs(utterance.start - self._ran_on_from) < FRAME_SECONDS
+        self._is_told = not runs_on
         if self._is_told:
             await self._tell_begin(utterance.start)
 
@@ -169,7 +172,9 @@ class Conversation:
         await self._tell_speech_started(start)
 
     async def _tell_speech_started(self, start: float) -> None:
-        if self._options.vad_events:
+        """Unless it has been told of a later one."""
+        if self._options.vad_events and start >= self._started:
+            self._started = start
             await self._send(SpeechStartedMessage(timestamp=start))
 
     def _speculate(self, utterance: Utterance) -> None:
@@ -195,14 +200,13 @@ class Conversation:
         await self._put(Due(spoken, recognition, ended_by == "finalize", is_told))
 
     async def _end_standstill(self, utterance: Utterance) -> None:
-        """The speaker has come to the end, though music or a television runs on; without words there was none."""
+        """The speaker has come to the end, though music or a television runs on.
+
+        What was recognised in a pause reaches beyond that, and is heard again without.
+        """
         self._speculation.forget()
         self._quiet.resume()
-        if self._is_told:
-            await self._end(utterance, "standstill")
-        else:
-            self._interims.end()
-            self._is_told = True
+        await self._end(utterance, "standstill")
 
     async def _end_cut(self) -> None:
         """Where an utterance was cut for its length, and nobody went on: say so, for its final could not."""
@@ -230,8 +234,9 @@ class Conversation:
         try:
             heard = await due.recognition if due.recognition else None
         except Exception as error:
-            body = error_body(api_error(error, self._metadata.request_id))
-            await self._send(Error.of(body))
+            if due.is_told:
+                body = error_body(api_error(error, self._metadata.request_id))
+                await self._send(Error.of(body))
         waited = time.monotonic() - due.ended
         self._metrics.final_wait_seconds.observe(waited)
         if heard:
@@ -241,6 +246,7 @@ class Conversation:
             if not (heard and heard.transcript.text):
                 return
             await self._tell_speech_started(due.spoken.start)
+            self._quiet.end_late(due.spoken.speech_end)
         await self._send(
             results.final(due.spoken, heard, self._metadata, from_finalize=due.from_finalize, waited=waited)
         )

@@ -28,16 +28,21 @@ BREAKS = (",", "-", "–", "—", "...", "…", ":", ";")
 DOUBTS = (0.016, 0.045, 0.18)
 
 
+def breaks_off(text: str) -> bool:
+    """Whether a text ends with what, in English, leads on to another word."""
+    words = tokens(text)
+    return bool(words) and (words[-1] in LEADING_WORDS or text.rstrip().endswith(BREAKS))
+
+
 def hangover(text: str, ending: float, options: ListenOptions) -> float:
     """The seconds of silence that end a query which reads so far as `text`; `ending` is how likely its end is (0 to 1).
 
     One that ends with a word that, in English, leads on to another breaks off, however sure the model is.
     """
     usual, (least, most) = options.hangover_ms, options.hangover_bounds_ms
-    words = tokens(text)
-    if not words:
+    if not tokens(text):
         return usual / 1000
-    if words[-1] in LEADING_WORDS or text.rstrip().endswith(BREAKS):
+    if breaks_off(text):
         return most / 1000
     doubt = math.log(max(1 - ending, DOUBTS[0]))
     return float(np.interp(doubt, np.log(DOUBTS), (least, usual, (usual + most) / 2))) / 1000

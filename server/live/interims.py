@@ -52,6 +52,7 @@ class Interims:
         self._task: asyncio.Task[None] | None = None
         self._pace = FIRST_PACE_SECONDS
         self._next_at = self._answered_at = 0.0  # by the event loop's clock
+        self._paused_at: float | None = None  # seconds of the stream
 
     @property
     def stable(self) -> str:
@@ -62,24 +63,33 @@ class Interims:
         """Somebody has begun to speak."""
         self.end()
         self._pace = FIRST_PACE_SECONDS if self._are_wanted else UNTOLD_PACE_SECONDS
-        self._answered_at = asyncio.get_running_loop().time()
-        self._next_at = self._answered_at + (FIRST_SECONDS if self._are_wanted else LONG_SECONDS)
-        self.resume()
+        wait = FIRST_SECONDS if self._are_wanted else LONG_SECONDS
+        self._next_at = self._answered_at = asyncio.get_running_loop().time() + wait
+        self._go_on()
 
-    def resume(self) -> None:
+    def resume(self, at: float) -> None:
         """Its speaker goes on, and so does the pace: pauses within words would else bring an interim each."""
+        if self._paused_at is not None:
+            self.standstill.skip(at - self._paused_at)
+            self._paused_at = None
+        self._go_on()
+
+    def _go_on(self) -> None:
         if (not self._task or self._task.done()) and (self._are_wanted or self._ends_by_silence):
             self._task = asyncio.create_task(self._follow())
 
-    def pause(self) -> None:
+    def pause(self, at: float) -> None:
         """There is nothing new to be heard; what is on its way is dropped, unless nothing has come for long."""
-        if self._task and asyncio.get_running_loop().time() - self._answered_at < OVERDUE_SECONDS:
+        self._paused_at = at
+        is_overdue = asyncio.get_running_loop().time() - self._answered_at >= OVERDUE_SECONDS
+        if not (is_overdue and self._ends_by_silence):
             self._drop()
 
     def end(self) -> None:
         """The utterance is over: nothing of it holds for the next."""
         self._drop()
         self._prefix = StablePrefix()
+        self._paused_at = None
         self.standstill.forget()
 
     def _drop(self) -> None:
@@ -118,7 +128,7 @@ class Interims:
                 was_told = await self._tell(partial, heard, utterance)
                 outcome = "sent" if was_told else "dropped" if self._are_wanted else "untold"
             if self._ends_by_silence:
-                self.standstill.hear(transcript.text, utterance.end)
+                self.standstill.hear(transcript.text, min(utterance.end, self._paused_at or utterance.end))
                 if self.standstill.cut:
                     self._wake()
         except (AsrError, SearchError, WebSocketDisconnect):

@@ -38,6 +38,11 @@ class Quiet:
         self._is_open, self._paused_at = False, None
         return last_word
 
+    def end_late(self, last_word: float) -> None:
+        """What nobody was told of while it lasted turned out to have words."""
+        if not self._is_open:
+            self._last_word = last_word
+
     def ends_cut(self, now: float) -> bool:
         """Whether nobody has gone on, for longer than any pause, where an utterance was cut for its length."""
         if self._cut_at is None or self._options.endpointing is None:

@@ -118,8 +118,8 @@ async def speak_choppily(services: Services, samples: Pcm) -> Noting:
     interims.begin()
     for piece in np.array_split(samples, round(len(samples) / SAMPLE_RATE / CHOP_SECONDS)):
         stream.push(piece.tobytes())
-        interims.pause()
-        interims.resume()
+        interims.pause(stream.heard.end)
+        interims.resume(stream.heard.end)
         await asyncio.sleep(slower * CHOP_SECONDS)
     interims.end()
     return noting

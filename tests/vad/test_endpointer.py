@@ -246,12 +246,18 @@ def paused(after: list[bool], silent: int, chosen: EndpointerOptions = SHORT) ->
 def test_an_utterance_is_cut_where_its_speaker_stopped_and_what_runs_on_may_be_the_next() -> None:
     endpointer = Endpointer(replace(SHORT, longest=10.0), FRAME_SECONDS)
     pushed(endpointer, speech(100))
-    assert endpointer.cut(50, 80) == [UtteranceEnded(0, 50, "cut")]
+    assert endpointer.cut(50, 80) == [UtteranceEnded(0, 50, "cut"), SpeechStarted(80)]
     assert endpointer.open_from == 80
-    heard = pushed(endpointer, speech(20) + silence(100))
-    assert heard[0] == SpeechStarted(80)
-    assert isinstance(heard[-1], UtteranceEnded)
-    assert (heard[-1].start, heard[-1].ended_by) == (80, "silence")
+    *_, ended = pushed(endpointer, speech(20) + silence(100))
+    assert isinstance(ended, UtteranceEnded)
+    assert (ended.start, ended.ended_by) == (80, "silence")
+
+
+def test_a_word_too_short_to_be_one_is_none_after_a_cut_either() -> None:
+    endpointer = Endpointer(replace(SHORT, longest=10.0), FRAME_SECONDS)
+    pushed(endpointer, speech(100))
+    assert endpointer.cut(50, 98) == [UtteranceEnded(0, 50, "cut")]
+    assert pushed(endpointer, silence(50)) == []
 
 
 def test_nothing_is_cut_where_nobody_speaks_or_beyond_what_was_heard() -> None:
