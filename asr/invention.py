@@ -13,8 +13,9 @@ MIN_SURE_CONFIDENCE = 0.3
 MIN_DOUBTED_CONFIDENCE = 0.6
 # Where a first hearing found no speech, and only a whole window has some.
 MIN_SECOND_CONFIDENCE = 0.5
-# One to four words, which the model knows little of: what it makes of a cough, a click or a note it takes for no speech
-# itself, with a probability of 0.49 and more. The more it does, the surer it must be of what it read.
+# One to four words, with the silence around them, are heard with little confidence. What is made up for a cough, a
+# click or a note the model itself takes for no speech, with a probability of 0.49 and more in both packaged models: the
+# more it does, the surer it must be of what it read, whether or not a first hearing found speech.
 SHORT_SECONDS = 3.0
 MIN_SHORT_CONFIDENCE = 0.15
 SHORT_NO_SPEECH = 0.4
@@ -39,8 +40,7 @@ def is_invented(window: DecodedWindow, *, is_partial: bool = False) -> bool:
     if is_partial:
         return confidence < MIN_PARTIAL_CONFIDENCE
     if window.seconds <= SHORT_SECONDS and not window.looped:
-        doubt = max(0.0, window.no_speech_probability - SHORT_NO_SPEECH)
-        return confidence < MIN_SHORT_CONFIDENCE + SHORT_CONFIDENCE_SLOPE * doubt
+        return confidence < _least_of_short(window.no_speech_probability)
     is_speech = window.no_speech_probability <= MAX_NO_SPEECH_PROBABILITY
     least = MIN_CONFIDENCE
     if window.looped:
@@ -50,6 +50,10 @@ def is_invented(window: DecodedWindow, *, is_partial: bool = False) -> bool:
     if window.looped or is_speech:
         return False
     return confidence < MIN_DOUBTED_CONFIDENCE or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO
+
+
+def _least_of_short(no_speech_probability: float) -> float:
+    return MIN_SHORT_CONFIDENCE + SHORT_CONFIDENCE_SLOPE * max(0.0, no_speech_probability - SHORT_NO_SPEECH)
 
 
 def is_doubtful(window: DecodedWindow) -> bool:
