@@ -9,18 +9,21 @@ import numpy.typing as npt
 import webrtcvad
 
 from vad.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
-from vad.noise_floor import NoiseFloor, voice_levels
+from vad.noise_floor import QUIETEST_DBFS, NoiseFloor, voice_levels
 from vad.voicing import periodicity
 
 AGGRESSIVENESS = 3
+FAINT_DBFS = -42.0  # WebRTC VAD takes for nothing much of what stays below; nearer speech does so in few frames
+FAINT_FACTOR = 10
 VOICED = 0.77  # half of the frames of speech are as periodic; of clatter that passes for speech, one in ten
 VOICING_FRAMES = 10  # consonants without voice are shorter than this
 CONTINUING_FRAMES = 5  # ... and so are the closures of plosives
 CONTINUING_DB = 1.0  # the end of a word fades into the background
 BESIDE_DB = 15.0  # the loudest vowels of one person's sentence seldom differ by more; a television across the room does
-LOUDNESS_FRAMES = 10  # closures within words are shorter
+LOUDNESS_FRAMES = 10  # closures within words are shorter; also how long no frame must be loud for all to be faint
 LOUD_FRAMES = 3  # of these: two alone may be a knock
 FORGETTING_DB = 3.0  # a second: after the loud, somebody further away is heard soon
+FORGOTTEN_FRAMES = 150  # ... and after three seconds in any case: a shout leaves nobody unheard
 
 Frames = npt.NDArray[np.int16]
 
@@ -42,7 +45,7 @@ class VoiceDetector:
     """
 
     def __init__(self) -> None:
-        self._webrtc = webrtcvad.Vad(AGGRESSIVENESS)
+        self._webrtc = _WebRtcVad()
         self._noise_floor = NoiseFloor(FRAME_SECONDS)
         self._previous = np.zeros(FRAME_SAMPLES, np.int16)
         self._speaker = _SpeakerLevel()
@@ -55,7 +58,7 @@ class VoiceDetector:
         return [self._decide(frame, level) for frame, level in zip(frames, levels, strict=True)]
 
     def _decide(self, frame: Frames, level: float) -> Decision:
-        speech_like: bool = self._webrtc.is_speech(frame.tobytes(), SAMPLE_RATE)
+        speech_like = self._webrtc.is_speech(frame, level)
         stands_out = self._noise_floor.stands_out(level, speech_like)
         opening = speech_like and stands_out
         continuing = speech_like and self._is_speaking and level > self._noise_floor.level + CONTINUING_DB
@@ -79,12 +82,34 @@ class VoiceDetector:
         return self._since_voiced < VOICING_FRAMES
 
 
+class _WebRtcVad:
+    """WebRTC's detector, also for faint speech: a second one is given all frames at `FAINT_FACTOR` times their level.
+
+    Each learns the background at one level, so which of them is asked may change from frame to frame.
+    """
+
+    def __init__(self) -> None:
+        self._plain = webrtcvad.Vad(AGGRESSIVENESS)
+        self._amplified = webrtcvad.Vad(AGGRESSIVENESS)
+        self._recent: deque[float] = deque(maxlen=LOUDNESS_FRAMES)
+
+    def is_speech(self, frame: Frames, level: float) -> bool:
+        """What the detector says of the next frame, (`FRAME_SAMPLES`,), of `level` dBFS."""
+        self._recent.append(level)
+        louder = (FAINT_FACTOR * frame.astype(np.int32)).clip(-32768, 32767).astype(np.int16)
+        plain: bool = self._plain.is_speech(frame.tobytes(), SAMPLE_RATE)
+        amplified: bool = self._amplified.is_speech(louder.tobytes(), SAMPLE_RATE)
+        loudest = max(self._recent)
+        return amplified and loudest > QUIETEST_DBFS if loudest < FAINT_DBFS else plain
+
+
 class _SpeakerLevel:
     """How loud, in dBFS, whoever speaks to the microphone has been in the last seconds."""
 
     def __init__(self) -> None:
         self._level = -math.inf
         self._recent: deque[float] = deque(maxlen=LOUDNESS_FRAMES)
+        self._since_speech = 0
 
     def is_near(self, level: float) -> bool:
         """Whether the last frames, with the next one of `level` dBFS, may be of the same speaker."""
@@ -94,5 +119,8 @@ class _SpeakerLevel:
     def follow(self, *, is_speech: bool) -> None:
         """What the frame turned out to be."""
         self._level -= FORGETTING_DB * FRAME_SECONDS
+        self._since_speech = 0 if is_speech else self._since_speech + 1
+        if self._since_speech == FORGOTTEN_FRAMES:
+            self._level = -math.inf
         if is_speech and len(self._recent) >= LOUD_FRAMES:
             self._level = max(self._level, sorted(self._recent)[-LOUD_FRAMES])

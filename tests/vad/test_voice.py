@@ -54,8 +54,8 @@ def test_clatter_is_no_speech_though_webrtc_and_its_level_say_so() -> None:
 
 def test_the_end_of_a_word_may_fade_into_the_background() -> None:
     """It opens nothing by itself."""
-    loud, faint = vowel(0.5, 120, -30), vowel(0.3, 120, -56)
-    noise = hiss(4.8, -62)
+    loud, faint = vowel(0.5, 120, -20), vowel(0.3, 120, -38)
+    noise = hiss(4.8, -42)
     word = decisions(mixed(np.concatenate([silence(3), loud, faint, silence(1)]), noise))
     alone = decisions(mixed(np.concatenate([silence(3.5), faint, silence(1)]), noise))
     assert sum(word[frames(3.5) : frames(3.8)]) > sum(alone[frames(3.5) : frames(3.8)])
@@ -78,10 +78,29 @@ def test_whoever_speaks_far_softer_is_heard_some_seconds_after_the_loud(voice: P
     alone = sum(decisions(np.concatenate([silence(3), softer])))
     soon, later = (
         decisions(np.concatenate([silence(1), voice, silence(pause), softer]))[-len(softer) // FRAME_SAMPLES :]
-        for pause in (0.7, 6)
+        for pause in (0.7, 4)
     )
     assert sum(soon) < 0.5 * alone
     assert sum(later) > 0.9 * alone
+
+
+@pytest.mark.parametrize("dbfs", [-20, -40, -55])
+def test_faint_speech_is_heard_like_loud(voice: Pcm, dbfs: int) -> None:
+    scaled = (voice * (32768 * 10 ** (dbfs / 20) / np.sqrt(np.mean(voice.astype(np.float64) ** 2)))).clip(-32768, 32767)
+    heard = decisions(
+        mixed(np.concatenate([silence(2), scaled.astype(np.int16), silence(1)]), hiss(60, -90)[: len(voice) + 3 * RATE])
+    )
+    assert np.mean(heard[frames(2) : -frames(1)]) > 0.5
+    assert not any(heard[: frames(1.9)])
+
+
+def test_a_shout_leaves_nobody_unheard_for_long(voice: Pcm) -> None:
+    loudest = voice.astype(np.float64) * 32767 / np.abs(voice).max()
+    shout = np.clip(8 * loudest, -32768, 32767).astype(np.int16)
+    usual = np.concatenate([(loudest * 10 ** (-25 / 20)).astype(np.int16), silence(1)])
+    alone = sum(decisions(np.concatenate([silence(3), usual])))
+    after = decisions(np.concatenate([silence(1), shout, silence(3), usual]))[-len(usual) // FRAME_SAMPLES :]
+    assert sum(after) > 0.9 * alone > 0
 
 
 def test_the_decisions_do_not_depend_on_how_many_frames_come_at_once(voice: Pcm) -> None:
