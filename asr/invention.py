@@ -7,8 +7,6 @@ from asr.decoding import MAX_NO_SPEECH_PROBABILITY, DecodedWindow
 # Of 76 clips of real people the least confident has 0.48. Of 102 clips of music, typing, coughs, traffic and such all
 # but four of the 35 that something was made up for stay below this.
 MIN_CONFIDENCE = 0.22
-# With less the text may well be another: what is found by it is not shown unless it is asked for.
-MIN_SURE_CONFIDENCE = 0.3
 # Where the model doubts that anyone speaks.
 MIN_DOUBTED_CONFIDENCE = 0.6
 # Where a first hearing found no speech, and only a whole window has some.

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from asr.audio import Audio, Samples, decode_audio
 from asr.decoding import DecodedWindow, DecodingOptions, Reading
 from asr.engine import DecodedClip, Engine, Score
-from asr.invention import MIN_SURE_CONFIDENCE, is_invented
+from asr.invention import is_invented
 from asr.quality import Gate
 from asr.replicas import Replicas
 from asr.tokenizer import Tokenizer
-from asr.transcript import Hypothesis, Quality, Timings, Transcript, Verdict
+from asr.transcript import UNSURE_BELOW, Hypothesis, Quality, Timings, Transcript, Verdict
 from asr.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
 
 
@@ -38,7 +38,7 @@ class Transcriber:
     """Turns clips into transcripts with the model of an engine or its replicas; `decode` reads their bytes.
 
     `languages` are those that are spoken here, ISO 639-1: detection chooses among them. Raises UnknownLanguage
-    for one that the model was not trained on.
+    for one that the model was not trained on. A text with less confidence than `unsure_below` has the verdict UNSURE.
     """
 
     def __init__(
@@ -48,11 +48,13 @@ class Transcriber:
         languages: tuple[str, ...] = ("en",),
         decode: Callable[[bytes], Audio] = decode_audio,
         gate: Gate | None = None,
+        unsure_below: float = UNSURE_BELOW,
     ) -> None:
         self.engine = engine
         self.languages = languages
         self._decode = decode
         self.gate = gate or Gate()
+        self._unsure_below = unsure_below
         for language in languages:
             self.check_language(language)
 
@@ -116,7 +118,7 @@ class Transcriber:
             return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])
         alternatives = heard[0].alternatives if len(heard) == 1 else ()
-        is_unsure = confidence < MIN_SURE_CONFIDENCE and not is_partial
+        is_unsure = confidence < self._unsure_below and not is_partial
         quality = replace(prepared.quality, verdict=Verdict.UNSURE) if is_unsure else prepared.quality
         return Transcript(
             text=text,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+# With less confidence the text may well be another: what is found by it is not shown unless it is asked for.
+UNSURE_BELOW = 0.3
+
 
 class Verdict(StrEnum):
     """What the quality gate thought of a clip; `UNSURE` is the model's own word on what it read."""

@@ -182,7 +182,9 @@ def _hear_all(
     decode = partial(decode_audio, limits=AudioLimits(settings.max_audio_seconds))
     # One clip at a time: more replicas would have nothing to do.
     with load_replicas(settings, shares_here(replicas=1, threads=settings.threads)) as engine:
-        transcriber = Transcriber(engine, languages=settings.languages, decode=decode)
+        transcriber = Transcriber(
+            engine, languages=settings.languages, decode=decode, unsure_below=settings.unsure_below
+        )
         names = None
         if index:
             catalogue = CatalogueNames(index, transcriber.tokenizer, settings.expected_names)

@@ -102,7 +102,10 @@ class Services:
             replicas = await in_daemon_thread(load_replicas, self.settings, self.shares)
             await self.catalogues.expect_names(replicas.checkpoint.tokenizer)
             self._transcriber = Transcriber(
-                replicas, languages=self.settings.languages, decode=self._audio_workers.decode
+                replicas,
+                languages=self.settings.languages,
+                decode=self._audio_workers.decode,
+                unsure_below=self.settings.unsure_below,
             )
             self._watch_replicas(replicas)
         except Exception as error:

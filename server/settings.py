@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.languages import LANGUAGES, parse_language
 from asr.precision import AUTO_INSTRUCTIONS, Precision
+from asr.transcript import UNSURE_BELOW
 from search.spelling import not_known
 
 PREFIX = "SAYSEEK_"
@@ -85,6 +86,12 @@ class Settings(BaseSettings):
     precision: Precision = Field(
         Precision.AUTO,
         description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8 (CPU only).",
+    )
+    unsure_below: float = Field(
+        UNSURE_BELOW,
+        ge=0,
+        le=1,
+        description="Confidence below which what was heard is called unsure: results come only where they are wanted.",
     )
     whole_windows: bool = Field(
         False, description="Encode 30 seconds for every clip, however short, as Whisper was trained: much slower."
@@ -171,6 +178,14 @@ class Settings(BaseSettings):
             raise ValueError("the key has characters that a page cannot send; make one of letters and digits")
         if value and value == info.data.get("api_key"):
             raise ValueError("it is the API key, too, and a page's visitors could change the catalogue; make another")
+        return value
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _of_this_server(cls, value: object) -> object:
+        """Kubernetes sets SAYSEEK_PORT=tcp://10.0.0.7:8000 where a service is called sayseek."""
+        if isinstance(value, str) and value.startswith(("tcp://", "udp://")):
+            return cls.model_fields["port"].default
         return value
 
     @field_validator("log_level", mode="before")

@@ -113,6 +113,23 @@ def test_who_holds_the_button_is_heard_until_letting_go(server: Server, at: Open
         visited.see("#results li:first-child h3", "Toronto")
 
 
+def test_of_what_was_not_heard_well_the_page_asks_before_it_searches(
+    start_server: StartServer, tmp_path: Path, at: Open, toronto: Path
+) -> None:
+    """To a server that is hardly ever sure; the words may be corrected, and are then searched for."""
+    with (
+        start_server(tmp_path, model="tiny.en", unsure_below=1.0) as server,
+        at(server.address, spoken(toronto)) as visited,
+    ):
+        visited.tap()
+        visited.see("#notice", "not sure what you said")
+        assert "Toronto" in visited.page.locator("#query").input_value()
+        assert not visited.page.locator("#found").is_visible()
+        visited.page.press("#query", "Enter")
+        visited.see("#results li:first-child h3", "Toronto")
+        assert not visited.page.locator("#notice").is_visible()
+
+
 def test_the_keyboard_starts_and_stops_and_who_said_nothing_is_told(server: Server, at: Open) -> None:
     with at(server.address, silence(30)) as visited:
         talk = visited.page.get_by_role("button", name="Speak")

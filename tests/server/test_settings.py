@@ -96,6 +96,11 @@ def test_what_the_clients_and_other_services_are_told_is_let_be() -> None:
     assert misspelt_variables(variables) == []
 
 
+def test_kubernetes_address_of_a_service_called_sayseek_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYSEEK_PORT", "tcp://10.0.0.7:80")
+    assert Settings().port == 8000
+
+
 @pytest.mark.parametrize("name", ["SAYSEEK_API_KEY", "SAYSEEK_MODEL", "SAYSEEK_LOG_LEVEL", "SAYSEEK_HUB_CACHE"])
 def test_a_variable_that_is_not_utf8_ends_the_program(name: str) -> None:
     result = CliRunner().invoke(app, ["serve"], env={name: "caf\udce9"})
