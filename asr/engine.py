@@ -19,6 +19,7 @@ import torch
 
 from asr.audio import SAMPLE_RATE, Samples
 from asr.checkpoints import Checkpoint
+from asr.comfort_noise import with_comfort_noise
 from asr.compute import Compute
 from asr.decoding import DecodedWindow, DecodingOptions, Rules, WindowDecoding
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
@@ -377,6 +378,7 @@ class Engine:
 
     def _hear_again(self, job: HearingJob) -> None:
         job.hearing.frames = None
+        job.hearing.samples = with_comfort_noise(job.hearing.samples)
         self.windows_doubted += 1
         self._scheduler.add_first(job)
 
