@@ -20,7 +20,7 @@ COPY server server
 COPY vad vad
 RUN /opt/sayseek/bin/pip install --no-deps --no-build-isolation .
 # An image without the compiled network would run several times slower: it is not made.
-RUN cd / && /opt/sayseek/bin/python -c "from asr.native.library import load_kernels; print(*load_kernels())"
+RUN cd / && /opt/sayseek/bin/python -c "from asr.runtime.native.library import load_kernels; print(*load_kernels())"
 
 FROM python:3.12-slim-bookworm
 RUN useradd --create-home --uid 10001 sayseek && install -d -o sayseek -g sayseek /data

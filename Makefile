@@ -6,7 +6,7 @@ VENV        ?= .venv
 TORCH_INDEX ?=
 BIN         := $(VENV)/bin
 PAGE        := clients/web/node_modules/.package-lock.json
-NATIVE      := $(wildcard asr/native/*.[ch] asr/native/*/*.[ch])
+NATIVE      := $(wildcard asr/runtime/native/*.[ch] asr/runtime/native/*/*.[ch])
 WAITING     := tests/clients tests/server tests/e2e
 LOCK        := pyproject.toml $(wildcard requirements/*.txt)
 
@@ -65,7 +65,7 @@ $(VENV)/.project-ready: pyproject.toml hatch_build.py requirements/build.txt $(N
 	@echo "==> Compiling what is in C (half a minute)"
 	@$(PIP) --quiet --require-hashes --no-deps --requirement requirements/build.txt
 	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
-	@test -e asr/native/libsayseek.so || echo "==> Nothing was compiled: recognition will be several times slower. With a C compiler (apt install gcc libc6-dev): make clean, and again"
+	@test -e asr/runtime/native/libsayseek.so || echo "==> Nothing was compiled: recognition will be several times slower. With a C compiler (apt install gcc libc6-dev): make clean, and again"
 	@touch $@
 
 $(VENV)/.lock-ready: requirements/lock.txt | $(BIN)/python

@@ -20,7 +20,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         sys.path.insert(0, self.root)
         try:
-            from asr.native.build import LIBRARY, MACOS, main
+            from asr.runtime.native.build import LIBRARY, MACOS, main
         finally:
             sys.path.remove(self.root)
         main()

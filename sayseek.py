@@ -21,9 +21,9 @@ from clients.errors import (
     ServerUnreachable,
     UnreadableRecording,
 )
-from clients.events import Event, Failure, Final, Interim, Interruption, SpeechStarted, UtteranceEnd, Word
+from clients.live.events import Event, Failure, Final, Interim, Interruption, SpeechStarted, UtteranceEnd, Word
+from clients.live.stream import Stream
 from clients.retries import RetryOptions
-from clients.stream import Stream
 
 __version__ = "0.1.0"
 

@@ -1,16 +1,9 @@
 """Acoustic recognition: encoded audio in, a transcript out. Knows nothing of HTTP or of search.
 
-Read in the order the data flows: `audio` (bytes to samples), `audio_workers` (the same, apart from the server), `pcm`
-(raw sound as it streams in), `quality` (is there anything to recognise), `windows` (the pieces that are recognised),
-`features` (samples to log-mel), `model` (the Whisper network), `checkpoints` and `weights/` (where its weights come
-from), `languages` (what Whisper knows), `encoding` (log-mel to encoded audio, no longer than the clip), `steps` (one
-step of the text decoder; `torch_steps` and `native/` carry it out on a CPU, `static_steps` with `slots` and
-`cuda_graphs` on a GPU), `tokenizer`, `bias` (phrases that are expected), `sequence`, `biased_search` and `decoding`
-(encoded audio to hypotheses, step by step), `scoring` (how likely given texts are for it), `scheduler` and `engine`
-(many clips at once, in the thread that owns the model), `replicas` (several engines as one), `threads` (how many, with
-how many cores), `arithmetic` and `precision` (what a CPU can compute with), `measuring` and `compute` (which of it is
-the fastest here), `invention` (was it really said), `transcriber` (all of it in one call), `transcript` (what comes
-out) and `stable` (what stays of a transcript that grows).
+Read `transcript` (what comes out), `transcriber` (all of it in one call), then in the order the data flows: `audio/`
+(bytes to log-mel spectrogram), `whisper/` (the network and its weights), `decoding/` (encoded audio to hypotheses),
+`runtime/` (what computes the network), `engine/` (many clips at once). `languages` has what Whisper knows, `errors`
+what can go wrong.
 """
 
 import os

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from asr.audio import Audio, Samples, decode_audio
-from asr.decoding import DecodedWindow, DecodingOptions, Reading
-from asr.engine import DecodedClip, Engine, Score
-from asr.invention import is_invented
-from asr.quality import Gate
-from asr.replicas import Replicas
-from asr.tokenizer import Tokenizer
+from asr.audio.decode import Audio, Samples, decode_audio
+from asr.audio.quality import Gate
+from asr.audio.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
+from asr.decoding.hallucination import is_invented
+from asr.decoding.window import DecodedWindow, DecodingOptions, Reading
+from asr.engine.engine import DecodedClip, Engine, Score
+from asr.engine.replicas import Replicas
 from asr.transcript import UNSURE_BELOW, Hypothesis, Quality, Timings, Transcript, Verdict
-from asr.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
+from asr.whisper.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

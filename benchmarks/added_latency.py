@@ -18,15 +18,15 @@ from pathlib import Path
 import typer
 from rich.progress import track
 
-from asr.bias import PhraseTrie
-from asr.compute import shares_here
+from asr.decoding.contextual_bias import PhraseTrie
+from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
 from benchmarks.report import machine, percentile, publish, table
 from search.index import SearchIndex, open_index
-from search.recognised import RecognisedText
-from search.voice_query import Proposal, find, propose
-from server.meaning import to_be_searched
+from search.voice.hypothesis import RecognisedText
+from search.voice.query import Proposal, find, propose
 from server.names import CatalogueNames
+from server.query_rewriting import to_be_searched
 from server.services import load_replicas
 from server.settings import Settings
 

@@ -13,12 +13,12 @@ from typing import Annotated
 import torch
 import typer
 
-from asr.checkpoints import load_checkpoint
-from asr.compute import Compute, choose_compute
-from asr.engine import Engine
-from asr.native.library import load_kernels
-from asr.precision import Precision
+from asr.engine.engine import Engine
+from asr.runtime.choose import Compute, choose_compute
+from asr.runtime.native.library import load_kernels
+from asr.runtime.precision import Precision
 from asr.transcriber import Prepared, Transcriber
+from asr.whisper.checkpoints import load_checkpoint
 from benchmarks.report import machine, publish, table
 
 AUTO = "auto"

@@ -15,13 +15,13 @@ from typing import Annotated
 import torch
 import typer
 
-from asr.arithmetic import InTorch, best_in_torch
-from asr.checkpoints import Checkpoint, load_checkpoint
-from asr.compute import Compute, choose_compute
-from asr.encoding import FRAMES_FOR_ONE
-from asr.engine import Engine
-from asr.model import ModelDimensions
+from asr.engine.engine import Engine
+from asr.runtime.arithmetic import InTorch, best_in_torch
+from asr.runtime.choose import Compute, choose_compute
 from asr.transcriber import Transcriber
+from asr.whisper.checkpoints import Checkpoint, load_checkpoint
+from asr.whisper.encoding import FRAMES_FOR_ONE
+from asr.whisper.model import ModelDimensions
 from benchmarks.report import bars, machine, publish, table
 
 STAGES = ("audio", "queue", "encode", "decode")

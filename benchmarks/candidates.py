@@ -20,10 +20,10 @@ import typer
 
 from benchmarks.large_catalogue import large_catalogue
 from benchmarks.report import machine, percentile, publish, table
-from search.candidates import find_candidates
-from search.catalogue import read_catalogue
-from search.document import Document
+from search.catalogue.document import Document
+from search.catalogue.files import read_catalogue
 from search.index import SearchIndex, open_index
+from search.voice.candidates import find_candidates
 
 AMONG = (1, 8, 32, 48, 128)
 MISSED = 1 << 30

@@ -19,12 +19,12 @@ from typing import Annotated
 import torch
 import typer
 
-from asr.audio import SAMPLE_RATE, Samples, decode_audio
-from asr.checkpoints import Checkpoint, load_checkpoint
-from asr.compute import Compute, choose_compute
-from asr.decoding import DecodingOptions
-from asr.engine import DecodedClip, Engine
-from asr.precision import Precision
+from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
+from asr.decoding.window import DecodingOptions
+from asr.engine.engine import DecodedClip, Engine
+from asr.runtime.choose import Compute, choose_compute
+from asr.runtime.precision import Precision
+from asr.whisper.checkpoints import Checkpoint, load_checkpoint
 from benchmarks.report import machine, publish, table
 from benchmarks.shapes import SHAPES, Ending, with_random_weights
 

@@ -17,11 +17,11 @@ import typer
 
 from benchmarks.large_catalogue import large_catalogue
 from benchmarks.report import machine, percentile, publish, table
-from search.candidates import MAX_READINGS, RETRIEVED, find_candidates
-from search.heard_text import distinct
 from search.index import SearchIndex, open_index
-from search.sound_keys import heard_keys
-from search.voice_query import PROPOSED
+from search.phonetic.keys import heard_keys
+from search.voice.candidates import MAX_READINGS, RETRIEVED, find_candidates
+from search.voice.phonetic_reading import distinct
+from search.voice.query import PROPOSED
 
 # A question to an index, and what is to be the same in the answers of both.
 Ask = Callable[[SearchIndex], Any]

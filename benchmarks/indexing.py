@@ -25,12 +25,12 @@ import typer
 from asr.transcript import Likelihood, Quality, Timings, Transcript, Verdict
 from benchmarks.large_catalogue import SCHEMA
 from benchmarks.report import machine, percentile, publish, table
-from search.candidates import find_candidates
-from search.catalogue import read_catalogue
-from search.filters import parse_filters
+from search.catalogue.files import read_catalogue
+from search.catalogue.filters import parse_filters
 from search.index import SearchIndex, open_index
 from search.result import SearchOptions
-from search.voice_query import PROPOSED, VoiceResults, find, propose
+from search.voice.candidates import find_candidates
+from search.voice.query import PROPOSED, VoiceResults, find, propose
 
 FILTERED = SearchOptions(filters=parse_filters(["countrycode:US,FR,CN,BR", "population:1000.."], SCHEMA))
 COUNTED = SearchOptions(facets=("countrycode", "kind"))

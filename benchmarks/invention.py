@@ -16,12 +16,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from asr.audio import SAMPLE_RATE, Audio, Samples, decode_audio
-from asr.checkpoints import load_checkpoint
-from asr.compute import choose_compute
-from asr.engine import Engine
+from asr.audio.decode import SAMPLE_RATE, Audio, Samples, decode_audio
+from asr.engine.engine import Engine
+from asr.runtime.choose import choose_compute
 from asr.transcriber import Transcriber
 from asr.transcript import Transcript, Verdict
+from asr.whisper.checkpoints import load_checkpoint
 from benchmarks.report import machine, publish, table
 from tests.asr.noises import at_level, coloured, coughs, music, noises, typing
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import typer
 
-from search.cities import documents as places
-from search.document import Document
-from search.schema import Field, Schema
+from search.catalogue.document import Document
+from search.catalogue.sample_cities import documents as places
+from search.catalogue.schema import Field, Schema
 
 SCHEMA = Schema(
     {

@@ -11,7 +11,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from asr.audio import decode_audio
+from asr.audio.decode import decode_audio
 from tests.e2e.malformed import malformed_uploads
 
 

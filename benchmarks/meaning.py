@@ -18,21 +18,21 @@ from pathlib import Path
 import typer
 from rich.progress import track
 
-from asr.bias import PhraseTrie
-from asr.compute import shares_here
-from asr.decoding import DecodingOptions
+from asr.decoding.contextual_bias import PhraseTrie
+from asr.decoding.window import DecodingOptions
+from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
 from asr.transcript import Likelihood
 from benchmarks.report import publish, table
-from search.candidates import find_candidates
-from search.catalogue import read_catalogue
+from search.catalogue.files import read_catalogue
 from search.index import SearchIndex, open_index
-from search.meant import ACOUSTIC, PER_TOKEN, worth_asking
-from search.recognised import RecognisedText
 from search.result import SearchOptions
-from search.voice_query import PROPOSED, Proposal, find, readings
-from server.meaning import to_be_searched
+from search.voice.candidates import find_candidates
+from search.voice.hypothesis import RecognisedText
+from search.voice.query import PROPOSED, Proposal, find, readings
+from search.voice.rewriting import ACOUSTIC, PER_TOKEN, worth_asking
 from server.names import NATS
+from server.query_rewriting import to_be_searched
 from server.services import load_replicas
 from server.settings import Settings
 from server.success import FIRST

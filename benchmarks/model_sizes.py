@@ -17,10 +17,10 @@ from typing import Annotated
 
 import typer
 
-from asr.audio import SAMPLE_RATE, Samples, decode_audio
-from asr.compute import choose_compute
-from asr.decoding import DecodingOptions
-from asr.engine import Engine
+from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
+from asr.decoding.window import DecodingOptions
+from asr.engine.engine import Engine
+from asr.runtime.choose import choose_compute
 from benchmarks.report import machine, publish, table
 from benchmarks.shapes import SHAPES, Ending, with_random_weights
 

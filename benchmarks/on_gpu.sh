@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 OUT=${OUT:-gpu-results}
 mkdir -p "$OUT"
 nvidia-smi > "$OUT/gpu.txt"
-python3 -m pytest -q tests/asr/test_cuda.py 2>&1 | tee "$OUT/tests.txt"
+python3 -m pytest -q tests/asr/runtime/test_cuda.py 2>&1 | tee "$OUT/tests.txt"
 python3 -m benchmarks.device --write 2>&1 | tee "$OUT/device.txt"
 cp benchmarks/RESULTS.md "$OUT/"

@@ -17,7 +17,7 @@ from typing import Annotated
 import faster_whisper
 import typer
 
-from asr.checkpoints import PACKAGED
+from asr.whisper.checkpoints import PACKAGED
 
 GREEDY = {
     "language": "en",

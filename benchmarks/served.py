@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from asr.threads import share_out
+from asr.runtime.cpu_shares import share_out
 
 
 @dataclass(frozen=True)

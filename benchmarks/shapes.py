@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import torch
 
-from asr.checkpoints import Checkpoint, load_checkpoint
-from asr.encoding import EncodedWindow
-from asr.model import ModelDimensions, Whisper
-from asr.steps import Choice, Heard, Past, Row, Stepper
-from asr.tokenizer import Tokenizer
+from asr.decoding.stepper import Choice, Heard, Past, Row, Stepper
+from asr.whisper.checkpoints import Checkpoint, load_checkpoint
+from asr.whisper.encoding import EncodedWindow
+from asr.whisper.model import ModelDimensions, Whisper
+from asr.whisper.tokenizer import Tokenizer
 
 QUERY = 12  # tokens of a spoken query
 

@@ -16,13 +16,13 @@ from typing import Annotated
 import jiwer
 import typer
 
-from asr.audio import SAMPLE_RATE, Audio, decode_audio
-from asr.checkpoints import load_checkpoint
-from asr.compute import choose_compute
-from asr.engine import Engine
-from asr.stable import StablePrefix, begins_with
+from asr.audio.decode import SAMPLE_RATE, Audio, decode_audio
+from asr.decoding.stable_prefix import StablePrefix, begins_with
+from asr.engine.engine import Engine
+from asr.runtime.choose import choose_compute
 from asr.transcriber import Transcriber
 from asr.transcript import Transcript
+from asr.whisper.checkpoints import load_checkpoint
 from benchmarks.report import publish, table
 from server.live.interims import PACE_SECONDS
 from server.scoring import normalise

@@ -16,7 +16,7 @@ import soundfile
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from asr.stable import begins_with
+from asr.decoding.stable_prefix import begins_with
 from benchmarks.endpointing import Found
 from server.heard import Span
 from vad.frames import SAMPLE_RATE

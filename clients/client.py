@@ -12,13 +12,14 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from clients import live_protocol, protocol
+from clients import protocol
 from clients.answers import SearchAnswer, VoiceSearchAnswer
 from clients.errors import SayseekError, translated_errors, translated_setup_errors
-from clients.live_protocol import StreamOptions
+from clients.live import protocol as live_protocol
+from clients.live.protocol import StreamOptions
+from clients.live.stream import Stream
 from clients.protocol import Arriving, Asked, Audio, Call
 from clients.retries import DEFAULT_RETRIES, NO_RETRIES, RECONNECTIONS, Retries, RetryOptions
-from clients.stream import Stream
 
 TIMEOUT_SECONDS = 60.0
 

@@ -10,28 +10,28 @@ ROOT = Path(__file__).parent.parent
 
 # These meet most dependencies within a minute or two: they need neither PostgreSQL nor, but for the API, a model.
 TESTS = [
-    "tests/vad/test_detector.py",
+    "tests/vad/test_clip_detector.py",
     "tests/vad/test_voicing.py",
-    "tests/clients/test_asking.py",
-    "tests/clients/test_cli.py::test_an_environment_that_cannot_be_used_is_told",
-    "tests/clients/test_cli.py::test_ctrl_c_leaves_at_once_and_quietly",
-    "tests/clients/test_cli.py::test_errors_are_objects_in_the_same_stream",
-    "tests/clients/test_cli.py::test_no_server",
-    "tests/clients/test_cli.py::test_people_read_what_was_heard_and_found",
-    "tests/clients/test_cli.py::test_standard_input",
+    "tests/clients/command/test_asking.py",
+    "tests/clients/command/test_cli.py::test_an_environment_that_cannot_be_used_is_told",
+    "tests/clients/command/test_cli.py::test_ctrl_c_leaves_at_once_and_quietly",
+    "tests/clients/command/test_cli.py::test_errors_are_objects_in_the_same_stream",
+    "tests/clients/command/test_cli.py::test_no_server",
+    "tests/clients/command/test_cli.py::test_people_read_what_was_heard_and_found",
+    "tests/clients/command/test_cli.py::test_standard_input",
     "tests/clients/test_client.py",
-    "tests/clients/test_microphone.py",
+    "tests/clients/sound/test_microphone.py",
     "tests/clients/test_public_names.py",
-    "tests/clients/test_stream.py",
-    "tests/search/test_document.py",
-    "tests/search/test_tantivy_index.py",
+    "tests/clients/live/test_stream.py",
+    "tests/search/catalogue/test_document.py",
+    "tests/search/tantivy/test_index.py",
     "tests/server/test_api.py",
-    "tests/server/test_connections.py",
-    "tests/server/test_page.py",
+    "tests/server/protocols/test_http.py",
+    "tests/server/routes/test_page.py",
     "tests/server/test_settings.py",
-    "tests/server/test_websocket.py",
-    "tests/asr/test_audio.py",
-    "tests/asr/test_tokenizer.py",
+    "tests/server/protocols/test_websocket.py",
+    "tests/asr/audio/test_decode.py",
+    "tests/asr/whisper/test_tokenizer.py",
 ]
 SLOW = ["Killed", "arithmetic", "drips", "hours", "key_is_asked", "million_parts", "misheard", "replicas"]
 SLOW += ["servers_own", "silence_that", "takes_long", "where_the_index_is"]
@@ -54,7 +54,7 @@ class Overlay:
 
     def test(self) -> str:
         """Start the server's command, then run the quick tests: what failed twice, if anything did."""
-        failed = self._run("server.cli", "serve", "--help")
+        failed = self._run("server.command.cli", "serve", "--help")
         kept, chosen = f"cache_dir={self.folder / 'cache'}", f"not ({' or '.join(SLOW)})"
         pytest = ["pytest", "-o", kept, "--tb=short", "-k", chosen]
         return failed or (self._run(*pytest, *TESTS) and self._run(*pytest, "--last-failed", *TESTS))

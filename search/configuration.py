@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from search.catalogue.schema import Field, Filtering, Schema
 from search.errors import IndexUnavailable, InvalidConfiguration, InvalidSchema
 from search.index import place_of
-from search.schema import Field, Filtering, Schema
-from search.spelling import not_known
+from search.text.spelling import not_known
 
 MAX_CATALOGUES = 32
 MAX_FILE_BYTES = 10_000_000

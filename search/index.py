@@ -7,16 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from search.document import Document
+from search.catalogue.document import Document
+from search.catalogue.filters import Filter
+from search.catalogue.schema import Schema
 from search.errors import IndexUnavailable
-from search.filters import Filter
-from search.named import Named
-from search.postgres_address import Address
-from search.postgres_index import PostgresIndex
+from search.phonetic.names import Named
+from search.postgres.address import Address
+from search.postgres.index import PostgresIndex
 from search.result import Found, SearchOptions
-from search.schema import Schema
-from search.tantivy_index import TantivyIndex
-from search.text import is_text
+from search.tantivy.index import TantivyIndex
+from search.text.tokens import is_text
 
 # Two letters at least: one is a Windows drive.
 _URL = re.compile("([A-Za-z][A-Za-z0-9+]+):(.*)", re.DOTALL)

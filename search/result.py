@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from search.document import JSON
-from search.filters import Filter
+from search.catalogue.document import JSON
+from search.catalogue.filters import Filter
 
 MAX_DEPTH = 1000  # the last place that can be asked for
 MAX_FACET_VALUES = 100

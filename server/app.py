@@ -8,13 +8,14 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from server.body_limit import BodyLimit
-from server.deadline import AnswerWhenGivenUp
 from server.errors import install_error_handlers
-from server.key import RequireKey
-from server.observe import Observe
-from server.origins import CheckOrigin
-from server.prefix import TakeOffPrefix
+from server.middleware.access_log import Observe
+from server.middleware.api_key import RequireKey
+from server.middleware.body_limit import BodyLimit
+from server.middleware.load_shedding import TurnAway
+from server.middleware.origins import CheckOrigin
+from server.middleware.prefix import TakeOffPrefix
+from server.middleware.shutdown_answer import AnswerWhenGivenUp
 from server.routes import (
     documents,
     indexes,
@@ -29,7 +30,6 @@ from server.routes import (
 )
 from server.services import Services
 from server.settings import Settings
-from server.turn_away import TurnAway
 
 logger = logging.getLogger(__name__)
 

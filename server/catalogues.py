@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-import search.cities
-from asr.bias import PhraseTrie
-from asr.tokenizer import Tokenizer
+from asr.decoding.contextual_bias import PhraseTrie
+from asr.whisper.tokenizer import Tokenizer
+from search.catalogue import sample_cities
+from search.catalogue.schema import Schema
 from search.configuration import CatalogueOptions, Configuration, read_configuration
 from search.errors import IndexAway, IndexBusy, IndexUnavailable
 from search.index import SearchIndex, open_index
-from search.schema import Schema
 from server.errors import ApiError, busy
 from server.names import CatalogueNames
 from server.settings import Settings
@@ -220,8 +220,8 @@ def _opened(options: CatalogueOptions, with_sample: bool) -> SearchIndex:
         logger.info("building the sample catalogue's index: the world's cities")
         # The fields first, while there is nothing: whoever puts documents meanwhile keeps them. Another server that
         # starts on the same database may have done so, and have indexed the cities by now.
-        if index.schema.layout != search.cities.SCHEMA.layout:
-            index.replace((), search.cities.SCHEMA)
-        count = index.upsert(search.cities.documents())
+        if index.schema.layout != sample_cities.SCHEMA.layout:
+            index.replace((), sample_cities.SCHEMA)
+        count = index.upsert(sample_cities.documents())
         logger.info("indexed %d cities in %.1f s", count, time.monotonic() - started)
     return index

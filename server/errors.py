@@ -18,7 +18,7 @@ from starlette.routing import Match, Mount
 
 from asr import errors as asr_errors
 from search import errors as search_errors
-from search.spelling import MOST_CHARACTERS, not_known
+from search.text.spelling import MOST_CHARACTERS, not_known
 from server.metrics import Metrics
 
 logger = logging.getLogger(__name__)

@@ -21,21 +21,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from asr.audio import Audio, AudioLimits, decode_audio
-from asr.compute import shares_here
-from asr.decoding import DecodingOptions
+from asr.audio.decode import Audio, AudioLimits, decode_audio
+from asr.decoding.window import DecodingOptions
 from asr.errors import AsrError
+from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
-from search.candidates import Candidate, find_candidates
-from search.catalogue import read_catalogue
+from search.catalogue.files import read_catalogue
 from search.index import SearchIndex, open_index
-from search.recognised import RecognisedText
 from search.result import SearchOptions
-from search.spelling import nearest, not_known
-from search.voice_query import Proposal, VoiceResults, find, propose
+from search.text.spelling import nearest, not_known
+from search.voice.candidates import Candidate, find_candidates
+from search.voice.hypothesis import RecognisedText
+from search.voice.query import Proposal, VoiceResults, find, propose
 from server.heard import Heard, Span
-from server.meaning import to_be_searched
 from server.names import CatalogueNames
+from server.query_rewriting import to_be_searched
 from server.report import print_tables
 from server.routes.voice_search import DEFAULT_ALTERNATIVES
 from server.scoring import figures, is_number, row_problem

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from pydantic_core import PydanticCustomError
 
-from asr.bias import PhraseTrie
-from asr.tokenizer import Tokenizer
+from asr.decoding.contextual_bias import PhraseTrie
+from asr.whisper.tokenizer import Tokenizer
 
 MOST = 100
 MOST_CHARACTERS = 80

@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Hashable
 
-from asr.bias import PhraseTrie
-from asr.tokenizer import Tokenizer
+from asr.decoding.contextual_bias import PhraseTrie
+from asr.whisper.tokenizer import Tokenizer
 from search.errors import SearchError
 from search.index import SearchIndex
 

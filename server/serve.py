@@ -14,13 +14,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from server.app import create_app
-from server.connections import ACCEPTED_AT_ONCE, QUEUED, Connection, Connections, connection_limit
 from server.logs import configure_logging
 from server.memory import keep_what_is_loaded
+from server.protocols.http import ACCEPTED_AT_ONCE, QUEUED, Connection, Connections, connection_limit
+from server.protocols.websocket import MAX_MESSAGE_BYTES, WebSocketConnection
 from server.services import Services
 from server.settings import Settings
 from server.threads import threads_end
-from server.websocket import MAX_MESSAGE_BYTES, WebSocketConnection
 
 # That an idle connection is kept. httpx keeps its own for 5: with as few here, a request now and then meets the close.
 KEEP_ALIVE_SECONDS = 8

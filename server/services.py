@@ -8,19 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from asr.audio import AudioLimits
-from asr.audio_workers import AudioWorkers
-from asr.checkpoints import load_checkpoint
-from asr.compute import choose_computes, shares_here
+from asr.audio.decode import AudioLimits
+from asr.audio.workers import AudioWorkers
+from asr.engine.replicas import Replicas
 from asr.errors import AsrError
-from asr.replicas import Replicas
-from asr.threads import Shares
+from asr.runtime.choose import choose_computes, shares_here
+from asr.runtime.cpu_shares import Shares
 from asr.transcriber import Transcriber
+from asr.whisper.checkpoints import load_checkpoint
 from search.errors import SearchError
 from server.admission import Admission
 from server.catalogues import Catalogues
 from server.errors import busy
-from server.live.listeners import MOST_FINALS, Listeners
+from server.listeners import MOST_FINALS, Listeners
 from server.metrics import Metrics
 from server.settings import Settings
 from server.threads import in_daemon_thread, in_pool, is_loading

@@ -9,9 +9,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.languages import LANGUAGES, parse_language
-from asr.precision import AUTO_INSTRUCTIONS, Precision
+from asr.runtime.precision import AUTO_INSTRUCTIONS, Precision
 from asr.transcript import UNSURE_BELOW
-from search.spelling import not_known
+from search.text.spelling import not_known
 
 PREFIX = "SAYSEEK_"
 RENAMED = {"compiled_code": "cache"}  # settings of earlier versions, and what they are called now

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import Samples
-from asr.checkpoints import Checkpoint, load_checkpoint
-from asr.native.library import NativeUnavailable, load_kernels
-from asr.precision import AUTO_INSTRUCTIONS
-from search import cities
+from asr.audio.decode import Samples
+from asr.runtime.native.library import NativeUnavailable, load_kernels
+from asr.runtime.precision import AUTO_INSTRUCTIONS
+from asr.whisper.checkpoints import Checkpoint, load_checkpoint
+from search.catalogue import sample_cities as cities
 from search.index import open_index
 from tests.postgres_server import PostgresServer, programs, running
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from clients.cli import app as client_app
-from server.cli import app as server_app
+from clients.command.cli import app as client_app
+from server.command.cli import app as server_app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from vad.endpointer import Endpointer, EndpointerOptions, Event, UtteranceEnded
 from vad.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, FrameCutter
 from vad.held_audio import HeldAudio, Samples
-from vad.voice import VoiceDetector
+from vad.live_detector import VoiceDetector
 
 __all__ = ["DEFAULT_OPTIONS", "SAMPLE_RATE", "Samples", "Utterance", "UtteranceCutter", "UtteranceStream", "pcm16"]
 

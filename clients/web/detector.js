@@ -1,4 +1,4 @@
-/** Is someone speaking to this microphone? As vad/voice.py, with the same decisions, which gives the reasons. */
+/** Is someone speaking to this microphone? As vad/live_detector.py, with the same decisions, which gives the reasons. */
 
 import { FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE } from "./frames.js";
 import { NoiseFloor, QUIETEST_DBFS, voiceLevel } from "./noise_floor.js";

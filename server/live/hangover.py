@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from search.text import tokens
+from search.text.tokens import tokens
 from server.live.options import ListenOptions
 
 # What English does not end a request with: articles, prepositions, conjunctions, possessives, fillers.

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.websockets import WebSocketDisconnect
 
+from asr.decoding.stable_prefix import Partial, StablePrefix
 from asr.errors import AsrError
-from asr.stable import Partial, StablePrefix
 from search.errors import SearchError
 from server.live.options import ListenOptions
 from server.live.recogniser import Heard, Recogniser

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
-from search.spelling import nearest
+from search.text.spelling import nearest
 from server.errors import ApiError, unknown_name
 from server.keywords import MOST, can_be_expected
 from server.schemas import LANGUAGE, Language
-from server.searching import FILTER, INDEX, UNSURE_RESULTS
+from server.search_requests import FILTER, INDEX, UNSURE_RESULTS
 
 # Clients of the protocol name models that are only to be had elsewhere; they get the one that is served here.
 MODELS_ELSEWHERE = ("nova", "flux", "enhanced", "base", "general", "whisper", "2-", "default")

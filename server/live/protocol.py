@@ -64,7 +64,8 @@ How a connection ends:
 
 Refusals at connecting are HTTP answers, 400, 401, 404 or 503 with the one error body, where the client is a program.
 Browsers hide those from their pages: a client that sends an `Origin` is accepted, told by `Error`, and closed by code.
-Only where that origin is neither the server's own nor allowed (`server/origins.py`) the answer is 403 in all cases.
+Only where that origin is neither the server's own nor allowed (`server/middleware/origins.py`) the answer is 403 in all
+cases.
 """
 
 import json

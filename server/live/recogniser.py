@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from asr.audio import Audio
-from asr.decoding import DecodingOptions
-from asr.pcm import Pcm
+from asr.audio.decode import Audio
+from asr.audio.pcm_stream import Pcm
+from asr.decoding.window import DecodingOptions
 from asr.transcriber import Prepared
 from asr.transcript import Transcript
 from search.result import SearchOptions
-from search.voice_query import VoiceResults
+from search.voice.query import VoiceResults
 from server.catalogues import Catalogue
 from server.errors import busy
 from server.keywords import expected
 from server.live.options import ListenOptions
-from server.meaning import find_meant, to_be_searched
+from server.query_rewriting import find_meant, to_be_searched
 from server.services import Services
 
 logger = logging.getLogger(__name__)

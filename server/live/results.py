@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from asr.stable import Partial
+from asr.decoding.stable_prefix import Partial
 from asr.transcript import Transcript, Verdict
-from search.voice_query import VoiceResults
+from search.voice.query import VoiceResults
 from server.live.protocol import Alternative, Channel, Found, Results, ResultsMetadata, Timings, Word
 from server.live.recogniser import Heard
-from server.live.spoken import Spoken
+from server.live.utterance import Spoken
 from server.schemas import SearchResult
 
 

@@ -9,11 +9,9 @@ from importlib.metadata import version
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from asr.pcm import PcmStream
+from asr.audio.pcm_stream import PcmStream
 from server.errors import ApiError, api_error, error_body
-from server.live.allowance import MESSAGE_SECONDS, Allowance
 from server.live.containers import START_BYTES, container_of
-from server.live.conversation import Conversation
 from server.live.options import ListenOptions
 from server.live.protocol import (
     CloseCode,
@@ -27,8 +25,10 @@ from server.live.protocol import (
     UnknownMessage,
     parse_command,
 )
+from server.live.rate_limit import MESSAGE_SECONDS, Allowance
 from server.live.recogniser import Recogniser
 from server.live.refusal import chosen_subprotocol
+from server.live.utterances import Conversation
 from server.services import Services
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from search.text import tokens
+from search.text.tokens import tokens
 from server.live.hangover import breaks_off
 from server.live.options import ListenOptions
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from server.catalogues import Catalogue
 from server.errors import ApiError, unknown_name
-from server.searching import INDEX
+from server.search_requests import INDEX
 from server.services import Services
 
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from search.document import Document, at_least_one, documents_from
+from search.catalogue.document import Document, at_least_one, documents_from
+from search.catalogue.json_records import Record, first_character, json_array, json_lines
 from search.errors import InvalidDocument
 from search.index import SearchIndex
-from search.json_records import Record, first_character, json_array, json_lines
 from server.errors import ApiError
 from server.memory import give_back_memory
 from server.routes import AskedCatalogue

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from search.schema import Schema
+from search.catalogue.schema import Schema
 from server.routes import AppServices
 from server.schemas import Status, errors, status_of
 

@@ -17,7 +17,7 @@ from server.live.recogniser import Recogniser
 from server.live.refusal import refuse
 from server.live.session import Session
 from server.schemas import errors
-from server.searching import search_options
+from server.search_requests import search_options
 from server.services import Services
 
 logger = logging.getLogger(__name__)

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from search.recognised import RecognisedText
 from search.result import MAX_DEPTH
-from search.voice_query import Proposal, find
+from search.voice.hypothesis import RecognisedText
+from search.voice.query import Proposal, find
 from server.errors import ApiError
 from server.routes import AskedCatalogue
 from server.schemas import Facets, SearchResult, Total, errors
-from server.searching import FACETS, FILTER, SNIPPETS, search_options, search_results
+from server.search_requests import FACETS, FILTER, SNIPPETS, search_options, search_results
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

@@ -10,19 +10,19 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import AfterValidator, BaseModel, Field
 
-from asr.decoding import DecodingOptions
-from asr.engine import DecodedClip
+from asr.decoding.window import DecodingOptions
+from asr.engine.engine import DecodedClip
 from asr.transcript import Transcript
 from search.result import SearchOptions
-from search.voice_query import VoiceResults
+from search.voice.query import VoiceResults
 from server.catalogues import Catalogue
 from server.errors import ApiError, busy
 from server.ids import new_id
 from server.keywords import MOST, can_be_expected, expected
-from server.meaning import find_meant, to_be_searched
+from server.query_rewriting import find_meant, to_be_searched
 from server.routes import AppServices
 from server.schemas import LANGUAGE, Facets, Language, SearchResult, Total, errors
-from server.searching import FACETS, FILTER, INDEX, SNIPPETS, UNSURE_RESULTS, search_options, search_results
+from server.search_requests import FACETS, FILTER, INDEX, SNIPPETS, UNSURE_RESULTS, search_options, search_results
 from server.services import Services
 
 logger = logging.getLogger(__name__)

@@ -1,9 +1,9 @@
 """The arithmetic that a server has on this processor, but that nothing is measured: the newest kernels there are."""
 
-from asr.checkpoints import Checkpoint
-from asr.compute import Compute, choose_compute, choose_computes
-from asr.precision import AUTO_INSTRUCTIONS, Precision
-from asr.threads import Shares
+from asr.runtime.choose import Compute, choose_compute, choose_computes
+from asr.runtime.cpu_shares import Shares
+from asr.runtime.precision import AUTO_INSTRUCTIONS, Precision
+from asr.whisper.checkpoints import Checkpoint
 from tests.conftest import newest_instructions
 
 

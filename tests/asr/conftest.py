@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.audio import Samples, decode_audio
-from asr.native.library import Kernels, NativeUnavailable, load_kernels
+from asr.audio.decode import Samples, decode_audio
+from asr.runtime.native.library import Kernels, NativeUnavailable, load_kernels
 
 
 @pytest.fixture(scope="session")

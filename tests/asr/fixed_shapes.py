@@ -2,11 +2,11 @@
 
 import torch
 
-from asr.checkpoints import Checkpoint
-from asr.compute import GPU_FRAMES, Compute
-from asr.decoding import Rules
-from asr.encoding import Encoder
-from asr.static_steps import StaticSteps
+from asr.decoding.window import Rules
+from asr.runtime.choose import GPU_FRAMES, Compute
+from asr.runtime.cuda_stepper import StaticSteps
+from asr.whisper.checkpoints import Checkpoint
+from asr.whisper.encoding import Encoder
 
 
 def as_on_a_gpu(checkpoint: Checkpoint) -> Compute:

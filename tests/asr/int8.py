@@ -6,7 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from asr.model import MultiHeadAttention, TextDecoder
+from asr.whisper.model import MultiHeadAttention, TextDecoder
 
 
 def relative_error(ours: Tensor, theirs: Tensor) -> Tensor:

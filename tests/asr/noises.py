@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio.decode import SAMPLE_RATE, Samples
 
 
 def at_level(samples: np.ndarray, dbfs: float) -> Samples:

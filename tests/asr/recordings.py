@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio.decode import SAMPLE_RATE, Samples
 
 
 def resampled(samples: Samples, sample_rate: int) -> Samples:

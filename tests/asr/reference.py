@@ -6,7 +6,7 @@ import torch
 import whisper.model
 from torch import Tensor
 
-from asr.model import ModelDimensions
+from asr.whisper.model import ModelDimensions
 
 
 def reference_model(dims: ModelDimensions, tensors: dict[str, Tensor]) -> whisper.model.Whisper:

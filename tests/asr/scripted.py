@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asr.checkpoints import Checkpoint
-from asr.decoding import Rules
-from asr.encoding import EncodedWindow
-from asr.steps import FAVOURITES, Choice, Favoured, Past, Row
+from asr.decoding.stepper import FAVOURITES, Choice, Favoured, Past, Row
+from asr.decoding.window import Rules
+from asr.whisper.checkpoints import Checkpoint
+from asr.whisper.encoding import EncodedWindow
 
 A, B, C, D = range(4)
 EOT, SOT, PROMPT_END, ENGLISH, GERMAN, NO_SPEECH = range(6, 12)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import SAMPLE_RATE, Samples, decode_audio
-from asr.checkpoints import Checkpoint
-from asr.engine import Engine
+from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
+from asr.engine.engine import Engine
 from asr.transcriber import Transcriber
 from asr.transcript import Transcript
+from asr.whisper.checkpoints import Checkpoint
 from tests.asr.noises import at_level, coloured
 from tests.asr.recordings import with_sndfile
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from asr.audio import SAMPLE_RATE, Audio, Samples, decode_audio
-from asr.checkpoints import Checkpoint
-from asr.decoding import DecodedWindow, Reading
-from asr.engine import DecodedClip, Engine
+from asr.audio.decode import SAMPLE_RATE, Audio, Samples, decode_audio
+from asr.decoding.window import DecodedWindow, Reading
+from asr.engine.engine import DecodedClip, Engine
 from asr.errors import InvalidAudio, UnknownLanguage
 from asr.transcriber import Transcriber
 from asr.transcript import Verdict
+from asr.whisper.checkpoints import Checkpoint
 from tests.asr.as_served import as_served
 from tests.asr.noises import at_level, coloured, coughs, music, noises, typing
 from tests.asr.recordings import with_ffmpeg, with_sndfile

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.indexing import asked
-from search.document import Document
+from search.catalogue.document import Document
 from search.index import open_index
 
 

@@ -15,8 +15,8 @@ import soxr
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from server.live.conversation import PAUSE_SECONDS
 from server.live.interims import PACE_SECONDS, SHARE
+from server.live.utterances import PAUSE_SECONDS
 from tests.e2e.conftest import Server
 
 RATE = 16_000

@@ -4,7 +4,7 @@ import random
 import struct
 from collections.abc import Iterator
 
-from asr.audio import Samples
+from asr.audio.decode import Samples
 from tests.asr.recordings import with_ffmpeg, with_sndfile
 
 Upload = tuple[str, bytes]

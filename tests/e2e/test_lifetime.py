@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from asr.audio import Samples
+from asr.audio.decode import Samples
 from tests.asr.recordings import with_sndfile
 from tests.e2e.conftest import PROGRAMS, Server, StartServer
 from tests.e2e.test_load import connect, wait_until

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.stable import begins_with
+from asr.decoding.stable_prefix import begins_with
 from server.live.protocol import Metadata, Results
 from tests.asr.noises import music
 from tests.e2e.conftest import Server

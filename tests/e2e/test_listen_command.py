@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.clients.test_cli import drained
+from tests.clients.command.test_cli import drained
 from tests.e2e.conftest import PROGRAMS, Server, StartServer
 from tests.e2e.test_ask import city_of, folded, sayseek
 

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from server.live.allowance import BURST_SECONDS, PACE
+from server.live.rate_limit import BURST_SECONDS, PACE
 from tests.e2e.conftest import Server, StartServer
 from tests.e2e.listening import WAIT, Listener, listening, recording, silence, spoken, text
 from tests.e2e.test_load import wait_until

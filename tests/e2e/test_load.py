@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from asr.audio import Samples, decode_audio
+from asr.audio.decode import Samples, decode_audio
 from tests.asr.noises import at_level
 from tests.asr.recordings import with_sndfile
 from tests.e2e.conftest import Server, StartServer

@@ -2,7 +2,7 @@
 
 import psutil
 
-from asr.audio import Samples
+from asr.audio.decode import Samples
 from tests.asr.recordings import with_sndfile
 from tests.e2e.conftest import Server, StartServer
 from tests.e2e.malformed import Upload, malformed_uploads

@@ -16,8 +16,8 @@ from tests.e2e.conftest import Server
 from tests.e2e.listening import RATE, Pcm
 from vad.endpointer import Endpointer, EndpointerOptions, SpeechStarted, UtteranceEnded
 from vad.frames import FRAME_SAMPLES
+from vad.live_detector import Decision, VoiceDetector
 from vad.utterances import UtteranceCutter, pcm16
-from vad.voice import Decision, VoiceDetector
 
 OPTIONS = ("pre_roll", "hangover", "patience", "post_roll", "shortest", "longest", "onset_votes", "onset_window")
 

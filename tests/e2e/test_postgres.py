@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from search.document import Document
+from search.catalogue.document import Document
 from search.index import open_index
 from tests.e2e.conftest import StartServer
 from tests.e2e.test_load import wait_until

@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from tests.e2e.browsing import browser, sync_api
 from tests.e2e.conftest import Server, StartServer
 from tests.e2e.reverse_proxy import reverse_proxy
-from tests.server.test_page import references
+from tests.server.routes.test_page import references
 
 PREFIX = "/find/by-voice"
 

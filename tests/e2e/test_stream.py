@@ -13,10 +13,10 @@ import pytest
 from clients.answers import VoiceSearchAnswer
 from clients.client import AsyncClient, Client
 from clients.errors import NotAuthorized
-from clients.events import Event, Final, Interim, Interruption, SpeechStarted
+from clients.live.events import Event, Final, Interim, Interruption, SpeechStarted
+from clients.live.stream import Stream
 from clients.retries import RetryOptions
-from clients.stream import Stream
-from clients.utterances import as_flac, utterances
+from clients.sound.utterances import as_flac, utterances
 from tests.e2e.conftest import Server, StartServer
 from tests.e2e.cut_network import CutNetwork
 from tests.e2e.listening import recording, silence

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from clients.client import AsyncClient, Client
-from clients.events import Final
+from clients.live.events import Final
 from tests.e2e.conftest import PROGRAMS, Server
 from tests.e2e.listening import listening, text
 

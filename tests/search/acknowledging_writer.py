@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from search.document import Document
+from search.catalogue.document import Document
 from search.index import SearchIndex, open_index
 
 # What each document says, by its id: in which step it was written.

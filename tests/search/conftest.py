@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from search.catalogue.schema import Schema
 from search.index import SearchIndex, open_index
-from search.schema import Schema
 from tests.postgres_server import PostgresServer
 
 Opener = Callable[..., SearchIndex]

@@ -14,13 +14,14 @@ from search.index import SearchIndex
 from search.result import MAX_DEPTH, SearchOptions
 from tests.search.acknowledging_writer import State, change
 
-WRITER = Path(__file__).with_name("acknowledging_writer.py")
+ROOT = Path(__file__).parents[2]
+WRITER = "tests.search.acknowledging_writer"
 
 
 @contextmanager
 def writing_process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(WRITER), *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", WRITER, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             yield process
         finally:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from search.catalogue.schema import Field
 from search.configuration import Configuration, read_configuration
 from search.errors import InvalidConfiguration
-from search.schema import Field
 
 WHOLE = """
 default = "places"

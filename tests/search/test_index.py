@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.document import MAX_ID_BYTES, Document
+from search.catalogue.document import MAX_ID_BYTES, Document
+from search.catalogue.filters import Between, Filter, OneOf, parse_filters
+from search.catalogue.schema import Field, Schema, comparable
 from search.errors import IndexUnavailable, InvalidDocument, InvalidFilter
-from search.filters import Between, Filter, OneOf, parse_filters
 from search.index import SearchIndex, open_index
-from search.named import Named
+from search.phonetic.keys import heard_keys
+from search.phonetic.names import Named
+from search.phonetic.pronunciation import pronounce
 from search.result import MAX_DEPTH, MAX_FACET_VALUES, Found, SearchOptions
-from search.schema import Field, Schema, comparable
-from search.sound import pronounce
-from search.sound_keys import heard_keys
 
 SHOP = Schema(
     {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from search.document import Document
+from search.catalogue.document import Document
 from search.index import open_index
 from server.app import create_app
 from server.services import Services

@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from server.admission import Admission
 from server.errors import ApiError
 from server.metrics import Metrics
-from server.turn_away import TurnAway
+from server.middleware.load_shedding import TurnAway
 
 
 async def hold(admission: Admission, until: asyncio.Event) -> None:

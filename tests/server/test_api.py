@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from asr.audio import Samples
+from asr.audio.decode import Samples
 from server.app import create_app
 from server.settings import Settings
 from tests.asr.recordings import with_sndfile

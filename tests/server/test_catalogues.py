@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 import server.catalogues
+from search.catalogue.schema import Field, Schema
 from search.configuration import CatalogueOptions
 from search.errors import IndexAway, IndexUnavailable, InvalidConfiguration
 from search.index import SearchIndex, open_index
-from search.schema import Field, Schema
 from server.app import create_app
 from server.catalogues import Catalogue
 from server.settings import Settings

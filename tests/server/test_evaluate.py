@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from server.cli import app
+from server.command.cli import app
 from server.heard import Heard
 from server.scoring import figures
 

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from asr.bias import Earned, PhraseTrie
-from asr.checkpoints import Checkpoint
-from search.document import Document
+from asr.decoding.contextual_bias import Earned, PhraseTrie
+from asr.whisper.checkpoints import Checkpoint
+from search.catalogue.document import Document
 from search.index import SearchIndex, open_index
 from server.names import CatalogueNames
 

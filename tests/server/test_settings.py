@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from asr.checkpoints import Checkpoint
 from asr.languages import LANGUAGES
-from server.cli import app, flag_of
+from asr.whisper.checkpoints import Checkpoint
+from server.command.cli import app, flag_of
 from server.settings import Settings, misspelt_variables, variable_of
 
 README = Path(__file__).parents[2] / "README.md"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.audio import Samples
+from asr.audio.decode import Samples
 from vad.channels import ChannelMixer
 from vad.utterances import SAMPLE_RATE
 

@@ -1,0 +1,1 @@
+"""The `sayseek-server` command: `cli`, over `index` (filling a catalogue) and `models` (what could compute one)."""
