@@ -15,6 +15,8 @@ RUN /opt/sayseek/bin/python requirements/install.py --torch-index "$TORCH_INDEX"
 COPY pyproject.toml hatch_build.py README.md LICENSE sayseek.py ./
 COPY asr asr
 COPY clients clients
+COPY evaluation evaluation
+COPY pipeline pipeline
 COPY search search
 COPY server server
 COPY vad vad

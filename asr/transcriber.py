@@ -16,7 +16,7 @@ from asr.audio.quality import Gate
 from asr.audio.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
 from asr.decoding.hallucination import is_invented
 from asr.decoding.window import DecodedWindow, DecodingOptions, Reading
-from asr.engine.engine import DecodedClip, Engine, Score
+from asr.engine.engine import DecodedClip, Engine
 from asr.engine.replicas import Replicas
 from asr.transcript import UNSURE_BELOW, Hypothesis, Quality, Timings, Transcript, Verdict
 from asr.whisper.tokenizer import Tokenizer
@@ -136,13 +136,10 @@ class Transcriber:
 
     def transcribe(self, data: bytes, options: DecodingOptions | None = None) -> Transcript:
         """Everything in one call, which waits for the answer."""
-        return self.hear(data, options or self.options())[0]
-
-    def hear(self, data: bytes, options: DecodingOptions) -> tuple[Transcript, Score | None]:
-        """The same, with what scores texts against the audio where the options keep it."""
+        options = options or self.options()
         prepared = self.prepare(data)
         clip = self.engine.submit(prepared.windows, options).result() if prepared.windows else None
-        return self.assemble(prepared, options, clip), clip.score if clip else None
+        return self.assemble(prepared, options, clip)
 
 
 def _nothing_heard(prepared: Prepared, options: DecodingOptions, clip: DecodedClip | None) -> Transcript:

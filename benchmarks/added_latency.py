@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,12 +23,13 @@ from asr.decoding.contextual_bias import PhraseTrie
 from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
 from benchmarks.report import machine, percentile, publish, table
+from pipeline.expected_names import CatalogueNames
+from pipeline.model import load_replicas
+from pipeline.voice_search import Search, VoiceQuery, Wait, recognise, run, search_recognised, take
 from search.index import SearchIndex, open_index
+from search.result import SearchOptions
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, find, propose
-from server.names import CatalogueNames
-from server.query_rewriting import to_be_searched
-from server.services import load_replicas
+from search.voice.query import Proposal, find
 from server.settings import Settings
 
 ALTERNATIVES = 3  # beside the text, where it is searched for alone
@@ -44,22 +46,29 @@ class Ways:
 
     def by_text(self, audio: bytes) -> list[float]:
         times = [time.perf_counter()]
-        heard, _ = self.transcriber.hear(audio, self.transcriber.options(alternatives=ALTERNATIVES))
+        heard = self.transcriber.transcribe(audio, self.transcriber.options(alternatives=ALTERNATIVES))
         times.append(time.perf_counter())
         find(Proposal(RecognisedText(heard.text)), self.index)
         return [*_differences(times), 0.0, 0.0, time.perf_counter() - times[-1]]
 
     def by_meaning(self, audio: bytes) -> list[float]:
+        query = VoiceQuery(self.transcriber.options(alternatives=ALTERNATIVES), SearchOptions(), self.names)
         times = [time.perf_counter()]
-        options = to_be_searched(self.transcriber.options(alternatives=ALTERNATIVES), self.names)
-        heard, score = self.transcriber.hear(audio, options)
+        prepare = partial(self.transcriber.prepare, audio)
+        heard, clip = run(recognise(self.transcriber, prepare, query.decoding_for_search))
         times.append(time.perf_counter())
-        proposal = propose(heard, self.index)
-        times.append(time.perf_counter())
-        told = score(proposal.texts).result() if score and proposal.texts else []
-        times.append(time.perf_counter())
-        find(proposal, self.index, likelihoods=dict(zip(proposal.texts, told, strict=False)))
-        return [*_differences(times), time.perf_counter() - times[-1]]
+        steps = search_recognised(heard, clip, SearchOptions(), unsure_results=True)
+        spent = {Search: [0.0], Wait: [0.0]}
+        came = None
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration:
+                break
+            began = time.perf_counter()
+            came = take(step, self.index)
+            spent[type(step)].append(time.perf_counter() - began)
+        return [*_differences(times), sum(spent[Search][:-1]), sum(spent[Wait]), spent[Search][-1]]
 
 
 def main(

@@ -3,8 +3,9 @@
     python -m benchmarks.endpointing MANIFEST --hangover 0.5
 
 The manifest's rows have `audio`, `background` and `utterances` ({start, end} in seconds); recordings are 16 kHz mono.
-`server.scoring.endpointing` says what counts as found. With `--right 0.9` a made-up recogniser says at every pause,
-0.2 s into it, whether the query is complete, and is right in nine of ten cases: what an adaptive hangover can reach.
+`evaluation.measures.endpointing` says what counts as found. With `--right 0.9` a made-up recogniser says at every
+pause, 0.2 s into it, whether the query is complete, and is right in nine of ten cases: what an adaptive hangover can
+reach.
 """
 
 import json
@@ -21,8 +22,8 @@ import soundfile
 import typer
 
 from benchmarks.report import percentile, table
-from server.heard import Span
-from server.scoring import endpointing
+from evaluation.measures import endpointing
+from evaluation.rows import Span
 from vad.endpointer import EndpointerOptions, Event, SpeechPaused, UtteranceEnded
 from vad.frames import FRAME_SECONDS, SAMPLE_RATE
 from vad.utterances import Samples, UtteranceStream

@@ -13,6 +13,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -24,6 +25,10 @@ from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
 from asr.transcript import Likelihood
 from benchmarks.report import publish, table
+from evaluation.search_success import FIRST
+from pipeline.expected_names import NATS
+from pipeline.model import load_replicas
+from pipeline.voice_search import VoiceQuery, recognise, run
 from search.catalogue.files import read_catalogue
 from search.index import SearchIndex, open_index
 from search.result import SearchOptions
@@ -31,11 +36,7 @@ from search.voice.candidates import find_candidates
 from search.voice.hypothesis import RecognisedText
 from search.voice.query import PROPOSED, Proposal, find, readings
 from search.voice.rewriting import ACOUSTIC, PER_TOKEN, worth_asking
-from server.names import NATS
-from server.query_rewriting import to_be_searched
-from server.services import load_replicas
 from server.settings import Settings
-from server.success import FIRST
 
 AMONG = (0, 1, 2, 4, 6, 10, 16, 24, 48)
 WEIGHTS = (0, 0.02, 0.05, 0.1, 0.13, 0.17, 0.25, 0.4, 0.7, 1)
@@ -70,7 +71,7 @@ def _ask_all(
     """Hear all recordings with the catalogue's titles expected, each worth so many nats a token."""
     expected = dict.fromkeys(index.titles(), boost)
     names = PhraseTrie.of(transcriber.tokenizer, expected) if boost else None
-    options = to_be_searched(transcriber.options(), names)
+    options = VoiceQuery(transcriber.options(), LOOKED_AT, names).decoding_for_search
     return [_ask(row, folder, transcriber, index, options) for row in track(rows, f"{boost} nats a token")]
 
 
@@ -78,12 +79,13 @@ def _ask(
     row: Mapping[str, str], folder: Path, transcriber: Transcriber, index: SearchIndex, options: DecodingOptions
 ) -> Asked:
     """Hear a recording as the server does, and ask about those of the most names of which it would ask."""
-    heard, score = transcriber.hear((folder / row["audio"]).read_bytes(), options)
+    data = (folder / row["audio"]).read_bytes()
+    heard, clip = run(recognise(transcriber, partial(transcriber.prepare, data), options))
     text = RecognisedText.of(heard)
     candidates = find_candidates(readings(heard), index, max(AMONG))
     documents = index.count()
     proposal = Proposal(text, worth_asking(text, candidates, documents), documents)
-    told = score(proposal.texts).result() if score else []
+    told = clip.score(proposal.texts).result() if clip and clip.score else []
     wanted = index.get(row["query_doc"])
     assert wanted, row
     return Asked(wanted.title, row.get("noise"), proposal, dict(zip(proposal.texts, told, strict=False)))

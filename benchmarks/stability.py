@@ -24,8 +24,8 @@ from asr.transcriber import Transcriber
 from asr.transcript import Transcript
 from asr.whisper.checkpoints import load_checkpoint
 from benchmarks.report import publish, table
+from evaluation.measures import normalise
 from server.live.interims import PACE_SECONDS
-from server.scoring import normalise
 
 
 @dataclass(frozen=True)

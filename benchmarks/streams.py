@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from asr.decoding.stable_prefix import begins_with
 from benchmarks.endpointing import Found
-from server.heard import Span
+from evaluation.rows import Span
 from vad.frames import SAMPLE_RATE
 from vad.utterances import Samples
 

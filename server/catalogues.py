@@ -10,13 +10,13 @@ from typing import ParamSpec, TypeVar
 
 from asr.decoding.contextual_bias import PhraseTrie
 from asr.whisper.tokenizer import Tokenizer
+from pipeline.expected_names import CatalogueNames
 from search.catalogue import sample_cities
 from search.catalogue.schema import Schema
 from search.configuration import CatalogueOptions, Configuration, read_configuration
 from search.errors import IndexAway, IndexBusy, IndexUnavailable
 from search.index import SearchIndex, open_index
 from server.errors import ApiError, busy
-from server.names import CatalogueNames
 from server.settings import Settings
 from server.threads import in_daemon_thread, in_pool
 

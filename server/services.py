@@ -2,20 +2,17 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from asr.audio.decode import AudioLimits
 from asr.audio.workers import AudioWorkers
 from asr.engine.replicas import Replicas
 from asr.errors import AsrError
-from asr.runtime.choose import choose_computes, shares_here
-from asr.runtime.cpu_shares import Shares
+from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
-from asr.whisper.checkpoints import load_checkpoint
+from pipeline.model import load_replicas
 from search.errors import SearchError
 from server.admission import Admission
 from server.catalogues import Catalogues
@@ -99,7 +96,9 @@ class Services:
             limits = AudioLimits(self.settings.max_audio_seconds)
             self._audio_workers = AudioWorkers(self.shares.audio_workers, limits)
             await self.catalogues.open()
-            replicas = await in_daemon_thread(load_replicas, self.settings, self.shares)
+            # Admission and the listeners let no more in than one engine's queue holds: its own bound is never met.
+            max_queue = self.settings.max_queue + self.settings.max_listeners * MOST_FINALS
+            replicas = await in_daemon_thread(load_replicas, self.settings, self.shares, max_queue=max_queue)
             await self.catalogues.expect_names(replicas.checkpoint.tokenizer)
             self._transcriber = Transcriber(
                 replicas,
@@ -129,18 +128,3 @@ class Services:
 def is_expected(error: Exception) -> bool:
     """Whether the message alone tells the owner what to mend."""
     return isinstance(error, AsrError | SearchError)
-
-
-def load_replicas(settings: Settings, shares: Shares) -> Replicas:
-    """Load the model and start its engines."""
-    started = time.monotonic()
-    checkpoint = load_checkpoint(settings.model, hub_cache=settings.hub_cache, offline=settings.offline)
-    computes = choose_computes(
-        checkpoint, settings.precision, shares, instructions=settings.instructions, cache=settings.cache
-    )
-    # Admission and the listeners let no more in than one engine's queue holds: the engines' own bound is never met.
-    max_queue = settings.max_queue + settings.max_listeners * MOST_FINALS
-    replicas = Replicas(checkpoint, computes, max_queue=max_queue, whole_windows=settings.whole_windows)
-    seconds = time.monotonic() - started
-    logger.info("model %s loaded in %.1f s: %s", Path(settings.model).name, seconds, replicas.compute)
-    return replicas

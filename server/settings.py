@@ -8,9 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from asr.languages import LANGUAGES, parse_language
-from asr.runtime.precision import AUTO_INSTRUCTIONS, Precision
-from asr.transcript import UNSURE_BELOW
+from pipeline.options import RecognitionOptions, split_at_commas
 from search.text.spelling import not_known
 
 PREFIX = "SAYSEEK_"
@@ -28,7 +26,7 @@ ORIGIN = re.compile(
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # what browsers take as a subprotocol: RFC 9110, 5.6.2
 
 
-class Settings(BaseSettings):
+class Settings(RecognitionOptions, BaseSettings):
     """Checked once, at start; after that nothing changes it."""
 
     model_config = SettingsConfigDict(
@@ -67,58 +65,12 @@ class Settings(BaseSettings):
         "refused (addresses and localhost always pass), which stops DNS rebinding. Empty: any name.",
     )
 
-    model: str = Field(
-        "base",
-        min_length=1,
-        description="Packaged model (base, tiny.en), folder in the Hugging Face layout, OpenAI .pt file, or hub id.",
-    )
-    languages: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("en",),
-        min_length=1,
-        description="Languages that are spoken, comma-separated; detection chooses among them.",
-    )
-    hub_cache: Path | None = Field(None, description="Where models from the Hugging Face hub are kept.")
-    offline: bool = Field(False, description="Never ask the Hugging Face hub; use what is in the cache.")
-    replicas: int = Field(
-        0, ge=0, le=64, description="Engines that share the model's work; 0: one per GPU, or as many as the cores feed."
-    )
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads of each replica; 0: its share of the cores.")
-    precision: Precision = Field(
-        Precision.AUTO,
-        description="Arithmetic: auto (the fastest that loses no accuracy), float32, bfloat16 or int8 (CPU only).",
-    )
-    unsure_below: float = Field(
-        UNSURE_BELOW,
-        ge=0,
-        le=1,
-        description="Confidence below which what was heard is called unsure: results come only where they are wanted.",
-    )
-    whole_windows: bool = Field(
-        False, description="Encode 30 seconds for every clip, however short, as Whisper was trained: much slower."
-    )
-    instructions: str = Field(
-        AUTO_INSTRUCTIONS,
-        min_length=1,
-        description="Kernels that the CPU computes int8 with: auto (the fastest, which is measured once), or one of "
-        "those that sayseek-server models --measure shows.",
-    )
-    cache: Path | None = Field(
-        None, description="Where measurements of this machine are kept; by default sayseek in the user's cache folder."
-    )
-
     index: str = Field(
         "tantivy:sayseek-data/index",
         min_length=1,
         description="Where the catalogue's search index is: tantivy:FOLDER, or postgresql://USER@HOST/DATABASE.",
     )
     sample_catalogue: bool = Field(True, description="Fill an empty index with the world's cities at start.")
-    expected_names: int = Field(
-        10_000,
-        ge=0,
-        le=1_000_000,
-        description="Titles that the decoder reads for beside the transcript, so that they are found; a catalogue with "
-        "more has none read for, and 0 none at all.",
-    )
     catalogues: Path | None = Field(
         None,
         description="TOML file that names your catalogues, where their indexes are and what their fields are for; "
@@ -133,7 +85,6 @@ class Settings(BaseSettings):
         256_000_000, ge=1_000, description="Bytes that all request bodies together may hold in memory."
     )
     upload_timeout: float = Field(30.0, gt=0, description="Seconds that a request body may take to arrive.")
-    max_audio_seconds: float = Field(120.0, gt=0, le=3600, description="Longest clip, in seconds once decoded.")
     max_queue: int = Field(64, ge=1, le=10_000, description="Clips that may be in work or waiting at once.")
     max_delay: float = Field(
         4.0, ge=0, description="Seconds that a clip may have to wait for those before it; with more it gets no place."
@@ -193,12 +144,10 @@ class Settings(BaseSettings):
     def _in_any_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("languages", "allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", mode="before")
     @classmethod
-    def _split_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
-        return value
+    def _split(cls, value: object) -> object:
+        return split_at_commas(value)
 
     @field_validator("allowed_origins")
     @classmethod
@@ -210,17 +159,6 @@ class Settings(BaseSettings):
     def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [name for name in value if not HOST_NAME.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is no host's name; write it without scheme, port and path: sayseek.example")
-        return value
-
-    @field_validator("languages")
-    @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Whisper's languages; whether the model knows one is found out when it is loaded."""
-        value = tuple(dict.fromkeys(parse_language(name) or name for name in value))
-        if unknown := [code for code in value if code not in LANGUAGES]:
-            raise ValueError(
-                f"Whisper does not know the language {unknown[0]!r}; it knows: {', '.join(sorted(LANGUAGES))}"
-            )
         return value
 
 

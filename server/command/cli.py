@@ -244,7 +244,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Measure accuracy and speed on recordings whose meaning is known."""
-    from server.evaluate import EvaluationError, run_evaluation
+    from evaluation.manifest import EvaluationError
+    from evaluation.run import run_evaluation
 
     settings = load_settings(model=model, threads=threads)
     try:

@@ -4,21 +4,22 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from asr.audio.decode import Audio
 from asr.audio.pcm_stream import Pcm
-from asr.decoding.window import DecodingOptions
 from asr.transcriber import Prepared
 from asr.transcript import Transcript
+from pipeline.voice_search import VoiceQuery, voice_search_steps
 from search.result import SearchOptions
 from search.voice.query import VoiceResults
 from server.catalogues import Catalogue
+from server.driver import drive
 from server.errors import busy
 from server.keywords import expected
 from server.live.options import ListenOptions
-from server.query_rewriting import find_meant, to_be_searched
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -60,21 +61,22 @@ class Recogniser:
 
         Raises ApiError, AsrError or SearchError when it cannot be told.
         """
-        searches = self._options.search != "false"
+        search = self._search if self._options.search != "false" else None
         decoding = replace(self._decoding, stable=stable)
-        if searches:
-            decoding = to_be_searched(decoding, self._catalogue.names)
+        query = VoiceQuery(decoding, search, self._catalogue.names, self._options.unsure_results)
         try:
             with self._services.admission.claim():
                 async with asyncio.timeout(self._services.settings.answer_timeout):
-                    return await self._hear(samples, decoding, searches=searches)
+                    return await self._hear(samples, query)
         except TimeoutError:
             raise busy("The answer took too long and was given up. Say it again.", 5) from None
 
     async def interim(self, samples: Pcm) -> Heard:
         """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
         decoding = replace(self._decoding, alternatives=0, ending=False)
-        return await self._hear(samples, decoding, searches=self._options.search == "interim", deferrable=True)
+        search = self._search if self._options.search == "interim" else None
+        unsure_results = self._options.unsure_results
+        return await self._hear(samples, VoiceQuery(decoding, search, unsure_results=unsure_results, is_interim=True))
 
     def note(self, heard: Heard) -> None:
         """Log what was said, if the owner wants it."""
@@ -82,32 +84,13 @@ class Recogniser:
             query = heard.found.query if heard.found else ""
             logger.info("heard %r, searched %r", heard.transcript.text, query)
 
-    async def _hear(
-        self, samples: Pcm, decoding: DecodingOptions, *, searches: bool, deferrable: bool = False
-    ) -> Heard:
-        started = time.monotonic()
-        transcriber = self._services.transcriber
-        prepared = await self._services.in_live_thread(self._prepare, samples)
-        clip = None
-        if prepared.windows:
-            clip = await asyncio.wrap_future(
-                transcriber.engine.submit(prepared.windows, decoding, deferrable=deferrable)
-            )
-            self._services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
-        transcript = transcriber.assemble(prepared, decoding, clip, is_partial=deferrable)
-        searching = time.monotonic()
-        unsure_results = self._options.unsure_results
-        found = (
-            await find_meant(self._catalogue, transcript, clip, self._search, unsure_results=unsure_results)
-            if searches
-            else None
-        )
-        now = time.monotonic()
-        timings = transcript.timings
-        stages = {"audio": timings.audio, "encode": timings.encode, "decode": timings.decode, "search": now - searching}
-        stages["queue"] = max(0.0, now - started - sum(stages.values()))
+    async def _hear(self, samples: Pcm, query: VoiceQuery) -> Heard:
+        began = time.monotonic()
+        steps = voice_search_steps(self._services.transcriber, partial(self._prepare, samples), query)
+        outcome = await drive(steps, self._services, self._catalogue, self._services.in_live_thread)
+        transcript = outcome.transcript
         asked = replace(transcript, alternatives=transcript.alternatives[: self._options.alternatives])
-        return Heard(asked, found, stages)
+        return Heard(asked, outcome.searched.results if outcome.searched else None, outcome.stages(began))
 
     def _prepare(self, samples: Pcm) -> Prepared:
         clipped = float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE)) if len(samples) else 0.0

@@ -5,21 +5,22 @@ import logging
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import AfterValidator, BaseModel, Field
 
 from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip
 from asr.transcript import Transcript
+from pipeline.voice_search import DEFAULT_ALTERNATIVES, VoiceQuery, voice_search_steps
 from search.result import SearchOptions
 from search.voice.query import VoiceResults
 from server.catalogues import Catalogue
+from server.driver import drive
 from server.errors import ApiError, busy
 from server.ids import new_id
 from server.keywords import MOST, can_be_expected, expected
-from server.query_rewriting import find_meant, to_be_searched
 from server.routes import AppServices
 from server.schemas import LANGUAGE, Facets, Language, SearchResult, Total, errors
 from server.search_requests import FACETS, FILTER, INDEX, SNIPPETS, UNSURE_RESULTS, search_options, search_results
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["voice search"])
 
 T = TypeVar("T")
-
-DEFAULT_ALTERNATIVES = 3
 
 
 @dataclass(frozen=True)
@@ -148,40 +147,23 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, ask
     started = time.monotonic()
     try:
         async with services.admission.place(), asyncio.timeout(services.settings.answer_timeout):
-            transcript, clip = await _recognise(services, data, to_be_searched(options, asked.catalogue.names))
-            searching = time.monotonic()
-            found = await find_meant(
-                asked.catalogue, transcript, clip, asked.options, unsure_results=asked.unsure_results
-            )
+            query = VoiceQuery(options, asked.options, asked.catalogue.names, asked.unsure_results)
+            steps = voice_search_steps(services.transcriber, partial(services.transcriber.prepare, data), query)
+            outcome = await drive(steps, services, asked.catalogue, services.in_audio_thread)
+            assert outcome.searched
+            found = outcome.searched.results
             results = await search_results(asked.catalogue, found.query, found.found.results, snippets=asked.snippets)
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
-    now = time.monotonic()
-    heard = transcript.timings
-    stages = {"audio": heard.audio, "encode": heard.encode, "decode": heard.decode, "search": now - searching}
-    stages["queue"] = max(0.0, now - started - sum(stages.values()))  # for a place, a thread, the engine
+    transcript, stages = outcome.transcript, outcome.stages(started)
     _count(services, transcript, stages)
     if services.settings.log_transcripts:
         logger.info("heard %r, searched %r", transcript.text, found.query)
     milliseconds = {f"{stage}_ms": _milliseconds(seconds) for stage, seconds in stages.items()}
-    timings = TimingsBody(**milliseconds, total_ms=_milliseconds(now - started))
+    timings = TimingsBody(**milliseconds, total_ms=_milliseconds(sum(stages.values())))
     told = replace(transcript, alternatives=transcript.alternatives[: options.alternatives])
     facets = found.found.facets or {field: {} for field in asked.options.facets}  # as where nothing was said
     return _body(services.transcriber.name, told, found, results, facets, timings)
-
-
-async def _recognise(
-    services: Services, data: bytes, options: DecodingOptions
-) -> tuple[Transcript, DecodedClip | None]:
-    transcriber = services.transcriber
-    prepared = await services.in_audio_thread(transcriber.prepare, data)
-    if not prepared.windows:
-        return transcriber.assemble(prepared, options, None), None
-    try:
-        clip = await asyncio.wrap_future(transcriber.engine.submit(prepared.windows, options))
-    finally:  # where all clips are given up, fewer must be let in
-        services.admission.learn(transcriber.engine.busy_seconds, transcriber.engine.hearings)
-    return transcriber.assemble(prepared, options, clip), clip
 
 
 async def while_connected(request: Request, services: Services, work: Coroutine[Any, Any, T]) -> T:

@@ -42,7 +42,7 @@ def test_the_public_names() -> None:
 
 
 def test_the_edge_needs_nothing_of_the_server() -> None:
-    program = "import sys, sayseek, clients.cli; print(*{name.split('.')[0] for name in sys.modules})"
+    program = "import sys, sayseek, clients.command.cli; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert {"clients", "vad", "httpx"} <= loaded

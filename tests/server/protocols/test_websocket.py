@@ -75,7 +75,7 @@ def silent_client(address: str) -> socket.socket:
 
 
 def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.websocket, "UNTAKEN_SECONDS", 0.3)
+    monkeypatch.setattr(server.protocols.websocket, "UNTAKEN_SECONDS", 0.3)
     outcome = Outcome()
 
     async def talkative(websocket: WebSocket) -> None:
@@ -89,7 +89,7 @@ def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_client_that_takes_it_late_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.websocket, "UNTAKEN_SECONDS", 5.0)
+    monkeypatch.setattr(server.protocols.websocket, "UNTAKEN_SECONDS", 5.0)
 
     async def talkative(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -103,7 +103,7 @@ def test_a_client_that_takes_it_late_is_not_cut_off(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_client_that_does_not_close_in_its_turn_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.websocket, "PARTING_SECONDS", 0.3)
+    monkeypatch.setattr(server.protocols.websocket, "PARTING_SECONDS", 0.3)
 
     async def brief(websocket: WebSocket) -> None:
         await websocket.accept()

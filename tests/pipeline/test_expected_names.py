@@ -5,9 +5,9 @@ from pathlib import Path
 
 from asr.decoding.contextual_bias import Earned, PhraseTrie
 from asr.whisper.checkpoints import Checkpoint
+from pipeline.expected_names import CatalogueNames
 from search.catalogue.document import Document
 from search.index import SearchIndex, open_index
-from server.names import CatalogueNames
 
 WAIT = 20.0  # seconds after which a test has failed
 

@@ -13,7 +13,8 @@ Span = tuple[float, float]
 class Heard:
     """A row of the manifest and what became of it.
 
-    `seconds` is the time that hearing and searching took, and `duration` the length of the recording in seconds.
+    `seconds` is the time that hearing and searching took, and `duration` the length of the recording in seconds. Where
+    it `is_unsure` what was heard, a server gives results only to those who ask for them.
 
     Where a catalogue was `searched`, titles that were found, the best first: `found` as the server answers,
     `found_plain` for the best reading as text, `found_typed` for what was really said. `considered` are the titles
@@ -25,6 +26,7 @@ class Heard:
     text: str = ""
     seconds: float = 0.0
     duration: float = 0.0
+    is_unsure: bool = False
     searched: bool = False
     found: Sequence[str] = ()
     found_plain: Sequence[str] = ()

@@ -10,7 +10,7 @@ Other keys are named once and have no effect; one that is called much like these
 import json
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -22,41 +22,40 @@ from rich.markup import escape
 from rich.progress import track
 
 from asr.audio.decode import Audio, AudioLimits, decode_audio
-from asr.decoding.window import DecodingOptions
 from asr.errors import AsrError
 from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
+from asr.transcript import Verdict
+from evaluation.manifest import (
+    ROW_KEYS,
+    EvaluationError,
+    check_writable,
+    read_manifest,
+    read_predictions,
+    write_predictions,
+)
+from evaluation.measures import figures
+from evaluation.report import print_tables
+from evaluation.rows import Heard, Span
+from evaluation.search_success import FIRST, NEAREST
+from pipeline.expected_names import CatalogueNames
+from pipeline.model import load_replicas
+from pipeline.options import RecognitionOptions
+from pipeline.voice_search import DEFAULT_ALTERNATIVES, VoiceQuery, run, voice_search_steps
 from search.catalogue.files import read_catalogue
 from search.index import SearchIndex, open_index
 from search.result import SearchOptions
-from search.text.spelling import nearest, not_known
 from search.voice.candidates import Candidate, find_candidates
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, VoiceResults, find, propose
-from server.heard import Heard, Span
-from server.names import CatalogueNames
-from server.query_rewriting import to_be_searched
-from server.report import print_tables
-from server.routes.voice_search import DEFAULT_ALTERNATIVES
-from server.scoring import figures, is_number, row_problem
-from server.services import load_replicas
-from server.settings import Settings
-from server.slices import NOISE
-from server.success import FIRST, NEAREST
+from search.voice.query import Proposal, VoiceResults, find
 from vad.utterances import UtteranceCutter, pcm16
 
-ROW_KEYS = ("audio", "text", "slots", "query_doc", "utterances", *NOISE, "speaker", "hard")
-PREDICTION_KEYS = ("audio", "text", "seconds", "segments")
 MOST_NAMED = 20
 LOOKED_AT = SearchOptions(FIRST)
 
 
-class EvaluationError(Exception):
-    """A manifest or a recording cannot be used; the message says which and how to mend it."""
-
-
 def run_evaluation(
-    settings: Settings,
+    options: RecognitionOptions,
     manifest: Path,
     catalogue: Path | None,
     predictions: Path | None,
@@ -74,21 +73,21 @@ def run_evaluation(
     if others_own := dict.fromkeys(key for row in rows for key in row if key not in ROW_KEYS):
         names = escape(", ".join(list(others_own)[:MOST_NAMED]))
         err.print(f"Keys by which nothing is measured: {names}", highlight=False, soft_wrap=True)
-    said = _read_predictions(others) if others else None
+    said = read_predictions(others) if others else None
     catalogue = _catalogue(catalogue, manifest, rows)
     if predictions:
-        _check_writable(predictions)
+        check_writable(predictions)
     with _opened(catalogue) as index:
         if "utterances" in rows[0]:
             heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
         elif said is not None:
             heard = [_read_text(row, manifest.parent, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
         else:
-            heard = _hear_all(settings, rows, manifest.parent, index, err)
+            heard = _hear_all(options, rows, manifest.parent, index, err)
         if index:
             _search_typed(heard, index)
     if predictions:
-        _write_predictions(predictions, heard)
+        write_predictions(predictions, heard)
     report = figures(heard)
     if as_json:
         out.print_json(json.dumps(report))
@@ -110,61 +109,6 @@ def _catalogue(given: Path | None, manifest: Path, rows: Sequence[Mapping[str, A
     return catalogue
 
 
-def read_manifest(path: Path) -> list[dict[str, Any]]:
-    """The rows of a manifest. Raises EvaluationError that names the line of a bad one."""
-    rows: list[dict[str, Any]] = []
-    for number, row in _read_jsonl(path, ROW_KEYS):
-        if problem := row_problem(row) or _missing(path.parent / row["audio"]):
-            raise EvaluationError(f"{path}, line {number}: {problem}.")
-        if rows and ("utterances" in row) != ("utterances" in rows[0]):
-            problem = "either all rows have 'utterances' or none has; make two manifests"
-            raise EvaluationError(f"{path}, line {number}: {problem}.")
-        rows.append(row)
-    if not rows:
-        raise EvaluationError(f"{path} is empty.")
-    return rows
-
-
-def _missing(audio: Path) -> str:
-    try:
-        found = audio.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        found = False
-    return "" if found else f"there is no file {audio.name!r} beside the manifest"
-
-
-def _read_jsonl(path: Path, known: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file, one a line, each with its line's number.
-
-    They may have keys of their owner's own. Raises EvaluationError for one that is a known key misspelt.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"{path} cannot be read: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise EvaluationError(f"{path}, line {number}: this is not JSON ({error}).") from error
-        if isinstance(row, dict) and (problem := _misspelt(row, known)):
-            raise EvaluationError(f"{path}, line {number}: {problem}")
-        if not isinstance(row, dict) or not isinstance(row.get("audio"), str):
-            problem = "every line is a JSON object with the text 'audio', the name of a recording"
-            raise EvaluationError(f"{path}, line {number}: {problem}.")
-        yield number, row
-
-
-def _misspelt(row: Mapping[str, Any], known: Collection[str]) -> str:
-    """What to tell of a key that is probably another, which the row has not; nothing where there is none."""
-    for key in row:
-        if key not in known and nearest(key, known) not in (None, *row):
-            return f"{not_known(key, known, 'a key')} (If it is your own, give it another name.)"
-    return ""
-
-
 @contextmanager
 def _opened(catalogue: Path | None) -> Iterator[SearchIndex | None]:
     """An index of the catalogue, if there is one, for as long as it is needed."""
@@ -177,46 +121,48 @@ def _opened(catalogue: Path | None) -> Iterator[SearchIndex | None]:
 
 
 def _hear_all(
-    settings: Settings, rows: Sequence[Mapping[str, Any]], folder: Path, index: SearchIndex | None, err: Console
+    options: RecognitionOptions,
+    rows: Sequence[Mapping[str, Any]],
+    folder: Path,
+    index: SearchIndex | None,
+    err: Console,
 ) -> list[Heard]:
-    decode = partial(decode_audio, limits=AudioLimits(settings.max_audio_seconds))
+    decode = partial(decode_audio, limits=AudioLimits(options.max_audio_seconds))
     # One clip at a time: more replicas would have nothing to do.
-    with load_replicas(settings, shares_here(replicas=1, threads=settings.threads)) as engine:
-        transcriber = Transcriber(
-            engine, languages=settings.languages, decode=decode, unsure_below=settings.unsure_below
-        )
+    with load_replicas(options, shares_here(replicas=1, threads=options.threads)) as engine:
+        transcriber = Transcriber(engine, languages=options.languages, decode=decode, unsure_below=options.unsure_below)
         names = None
         if index:
-            catalogue = CatalogueNames(index, transcriber.tokenizer, settings.expected_names)
+            catalogue = CatalogueNames(index, transcriber.tokenizer, options.expected_names)
             catalogue.read()
             names = catalogue.trie
-        options = to_be_searched(transcriber.options(alternatives=DEFAULT_ALTERNATIVES), names)
-        _hear(rows[0], folder, transcriber, options, index)  # not counted: the first call allocates
+        decoding = transcriber.options(alternatives=DEFAULT_ALTERNATIVES)
+        # What an unsure text finds is measured, too: `withheld` tells what users do not see of it.
+        query = VoiceQuery(decoding, LOOKED_AT if index else None, names, unsure_results=True)
+        _hear(rows[0], folder, transcriber, query, index)  # not counted: the first call allocates
         return [
-            _hear(row, folder, transcriber, options, index)
+            _hear(row, folder, transcriber, query, index)
             for row in track(rows, "Listening", console=err, transient=True)
         ]
 
 
 def _hear(
-    row: Mapping[str, Any], folder: Path, transcriber: Transcriber, options: DecodingOptions, index: SearchIndex | None
+    row: Mapping[str, Any], folder: Path, transcriber: Transcriber, query: VoiceQuery, index: SearchIndex | None
 ) -> Heard:
     """Hear a recording, and search for what was meant; both count as time."""
     data = (folder / row["audio"]).read_bytes()
-    started = time.perf_counter()
+    began = time.perf_counter()
     try:
-        transcript, score = transcriber.hear(data, options)
+        outcome = run(voice_search_steps(transcriber, partial(transcriber.prepare, data), query), index)
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
-    heard = Heard(row, transcript.text, duration=transcript.duration)
-    if index:
-        proposal = propose(transcript, index)
-        told = score(proposal.texts).result() if score else []
-        heard.found = _titles(find(proposal, index, LOOKED_AT, dict(zip(proposal.texts, told, strict=False))))
-    heard.seconds = time.perf_counter() - started
-    if index:
+    transcript = outcome.transcript
+    heard = Heard(row, transcript.text, time.perf_counter() - began, transcript.duration)
+    heard.is_unsure = transcript.quality.verdict is Verdict.UNSURE
+    if index and outcome.searched:
+        heard.found = _titles(outcome.searched.results)
         others = (*transcript.alternatives, *transcript.biased)
-        _trace(heard, [transcript.text, *(other.text for other in others)], proposal, index)
+        _trace(heard, [transcript.text, *(other.text for other in others)], outcome.searched.proposal, index)
     return heard
 
 
@@ -232,7 +178,7 @@ def _read_text(row: Mapping[str, Any], folder: Path, text: str, seconds: float, 
 
 
 def _trace(heard: Heard, readings: Sequence[str], proposal: Proposal, index: SearchIndex) -> None:
-    """Tell what would have been found otherwise, and how far the search came: see `server.success`."""
+    """Tell what would have been found otherwise, and how far the search came: see `evaluation.search_success`."""
     by_text = [_titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) for text in readings]
     heard.searched, heard.found_plain = True, by_text[0]
     heard.considered = {*by_text[0], *_titles_called(proposal.candidates, index)}
@@ -271,32 +217,3 @@ def _decoded(path: Path) -> Audio:
         return decode_audio(path.read_bytes(), AudioLimits(max_seconds=3600.0))
     except AsrError as error:
         raise EvaluationError(f"{path.name}: {error}") from error
-
-
-def _read_predictions(path: Path) -> dict[str, tuple[str, float]]:
-    """What another recogniser heard, by recording: JSONL with `audio`, `text` and, if it was timed, `seconds`."""
-    said = {}
-    for number, line in _read_jsonl(path, PREDICTION_KEYS):
-        text, seconds = line.get("text"), line.get("seconds", 0.0)
-        if not isinstance(text, str) or not is_number(seconds):
-            problem = "'text' must be text, and 'seconds' a number of them"
-            raise EvaluationError(f"{path}, line {number}: {problem}.")
-        said[line["audio"]] = (text, float(seconds))
-    return said
-
-
-def _check_writable(path: Path) -> None:
-    """Raises EvaluationError now, not when everything has been heard."""
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise EvaluationError(f"{path} cannot be written: {error.strerror}. Name another file.") from error
-
-
-def _write_predictions(path: Path, heard: Sequence[Heard]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for h in heard:
-            said = (
-                {"segments": h.segments} if "utterances" in h.row else {"text": h.text, "seconds": round(h.seconds, 4)}
-            )
-            file.write(json.dumps({"audio": h.row["audio"], **said}, ensure_ascii=False) + "\n")

@@ -15,9 +15,9 @@ from typing import Any, TypeGuard
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from server.heard import Figures, Heard, Span
-from server.slices import NOISE, slices
-from server.success import disturbances, losses, success
+from evaluation.rows import Figures, Heard, Span
+from evaluation.search_success import disturbances, losses, success
+from evaluation.slices import NOISE, slices
 
 COVERED = 0.5  # share of an utterance that one segment must cover to have detected it
 TOUCHED = 0.05  # seconds that a segment must share with an utterance to be a right one

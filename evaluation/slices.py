@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from server.heard import Heard
+from evaluation.rows import Heard
 
 NOISE = ("noise", "background")
 

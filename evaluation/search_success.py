@@ -19,7 +19,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from server.heard import Figures, Heard
+from evaluation.rows import Figures, Heard
 
 # Results that are looked at: a document below has the reciprocal rank 0. A text "finds" what is among them.
 FIRST = 10
@@ -28,7 +28,11 @@ CAUSES = ("recognition", "candidates", "ranking")
 
 
 def success(heard: Sequence[Heard]) -> Figures:
-    """Of queries typed, searched by the text of the best reading alone, and spoken; MRR is the mean reciprocal rank."""
+    """Of queries typed, searched by the text of the best reading alone, and spoken; MRR is the mean reciprocal rank.
+
+    `withheld` are results that a server shows only to those who ask for unsure ones: the share of the queries, and
+    those of them whose first result is right, which count as found here.
+    """
     measured: Figures = {"queries": len(heard)}
     chains = {
         "typed": [h.found_typed for h in heard],
@@ -40,6 +44,9 @@ def success(heard: Sequence[Heard]) -> Figures:
         for at in (1, 5):
             measured[f"{chain}@{at}"] = sum(rank <= at for rank in ranks) / len(ranks)
         measured[f"{chain}_mrr@{FIRST}"] = sum(1 / rank for rank in ranks) / len(ranks)
+    unsure = [h for h in heard if h.is_unsure]
+    measured["withheld"] = len(unsure) / len(heard)
+    measured["withheld@1"] = sum(_rank(h.row["title"], h.found) == 1 for h in unsure) / len(heard)
     return measured
 
 

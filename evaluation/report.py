@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from server.heard import Figures
+from evaluation.rows import Figures
 
 NO_RATES = re.compile(r"p\d|times|.*_mrr")
 

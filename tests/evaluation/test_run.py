@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from evaluation.measures import figures
+from evaluation.rows import Heard
 from server.command.cli import app
-from server.heard import Heard
-from server.scoring import figures
 
 
 def evaluate(*arguments: object) -> dict:
