@@ -7,7 +7,8 @@
 """
 
 from clients.answers import Alternative, Quality, Result, SearchAnswer, Transcript, VoiceSearchAnswer
-from clients.client import AsyncClient, Client
+from clients.async_client import AsyncClient
+from clients.client import Client
 from clients.errors import (
     Busy,
     InvalidRequest,

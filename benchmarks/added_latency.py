@@ -26,7 +26,8 @@ from benchmarks.report import machine, percentile, publish, table
 from pipeline.expected_names import CatalogueNames
 from pipeline.model import load_replicas
 from pipeline.voice_search import Search, VoiceQuery, Wait, recognise, run, search_recognised, take
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.hypothesis import RecognisedText
 from search.voice.query import Proposal, find

@@ -22,7 +22,8 @@ from benchmarks.large_catalogue import large_catalogue
 from benchmarks.report import machine, percentile, publish, table
 from search.catalogue.document import Document
 from search.catalogue.files import read_catalogue
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.voice.candidates import find_candidates
 
 AMONG = (1, 8, 32, 48, 128)

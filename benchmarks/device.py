@@ -20,8 +20,9 @@ import torch
 import typer
 
 from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.decoding.hypothesis import DecodingOptions
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.runtime.choose import Compute, choose_compute
 from asr.runtime.precision import Precision
 from asr.whisper.checkpoints import Checkpoint, load_checkpoint

@@ -17,7 +17,8 @@ import typer
 
 from benchmarks.large_catalogue import large_catalogue
 from benchmarks.report import machine, percentile, publish, table
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.phonetic.keys import heard_keys
 from search.voice.candidates import MAX_READINGS, RETRIEVED, find_candidates
 from search.voice.phonetic_reading import distinct

@@ -27,7 +27,8 @@ from benchmarks.large_catalogue import SCHEMA
 from benchmarks.report import machine, percentile, publish, table
 from search.catalogue.files import read_catalogue
 from search.catalogue.filters import parse_filters
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.candidates import find_candidates
 from search.voice.query import PROPOSED, VoiceResults, find, propose

@@ -20,7 +20,7 @@ import typer
 from rich.progress import track
 
 from asr.decoding.contextual_bias import PhraseTrie
-from asr.decoding.window import DecodingOptions
+from asr.decoding.hypothesis import DecodingOptions
 from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
 from asr.transcript import Likelihood
@@ -30,7 +30,8 @@ from pipeline.expected_names import NATS
 from pipeline.model import load_replicas
 from pipeline.voice_search import VoiceQuery, recognise, run
 from search.catalogue.files import read_catalogue
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.candidates import find_candidates
 from search.voice.hypothesis import RecognisedText

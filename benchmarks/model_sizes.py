@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
-from asr.decoding.window import DecodingOptions
+from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
 from asr.runtime.choose import choose_compute
 from benchmarks.report import machine, publish, table

@@ -21,6 +21,7 @@ from clients.errors import Busy, MalformedAnswer, error_from
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 CONNECT_SECONDS = 5.0
 LONGEST_TIMEOUT_SECONDS = 86_400.0  # sockets cannot wait for ever
+TIMEOUT_SECONDS = 60.0
 LARGEST_ANSWER = 200_000_000  # bytes; a hundred results with documents of a megabyte fit
 BATCH_BYTES = 4_000_000  # of documents in one request: far below what servers and proxies refuse
 

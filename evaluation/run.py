@@ -43,7 +43,8 @@ from pipeline.model import load_replicas
 from pipeline.options import RecognitionOptions
 from pipeline.voice_search import DEFAULT_ALTERNATIVES, VoiceQuery, run, voice_search_steps
 from search.catalogue.files import read_catalogue
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.candidates import Candidate, find_candidates
 from search.voice.hypothesis import RecognisedText

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from asr.decoding.contextual_bias import PhraseTrie
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip
+from asr.decoding.hypothesis import DecodingOptions
+from asr.engine.jobs import DecodedClip
 from asr.transcriber import Prepared, Transcriber
 from asr.transcript import Likelihood, Transcript, Verdict
 from search.index import SearchIndex

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from search.catalogue.schema import Field, Filtering, Schema
 from search.errors import IndexUnavailable, InvalidConfiguration, InvalidSchema
-from search.index import place_of
+from search.opening import place_of
 from search.text.spelling import not_known
 
 MAX_CATALOGUES = 32

@@ -15,7 +15,8 @@ from search.catalogue import sample_cities
 from search.catalogue.schema import Schema
 from search.configuration import CatalogueOptions, Configuration, read_configuration
 from search.errors import IndexAway, IndexBusy, IndexUnavailable
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from server.errors import ApiError, busy
 from server.settings import Settings
 from server.threads import in_daemon_thread, in_pool

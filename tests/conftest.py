@@ -12,7 +12,7 @@ from asr.runtime.native.library import NativeUnavailable, load_kernels
 from asr.runtime.precision import AUTO_INSTRUCTIONS
 from asr.whisper.checkpoints import Checkpoint, load_checkpoint
 from search.catalogue import sample_cities as cities
-from search.index import open_index
+from search.opening import open_index
 from tests.postgres_server import PostgresServer, programs, running
 
 SAMPLES = Path(__file__).parent.parent / "samples"

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from asr.decoding.rules import Rules
 from asr.decoding.stepper import Choice, Heard, Past, Row, Stepper
-from asr.decoding.window import Rules
 from asr.transcript import Likelihood
 
 TEXTS_AT_ONCE = 16  # of one job; each takes a sequence

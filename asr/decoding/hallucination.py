@@ -2,7 +2,7 @@
 
 import zlib
 
-from asr.decoding.window import MAX_NO_SPEECH_PROBABILITY, DecodedWindow
+from asr.decoding.hypothesis import MAX_NO_SPEECH_PROBABILITY, DecodedWindow
 
 # Of 76 clips of real people the least confident has 0.48. Of 102 clips of music, typing, coughs, traffic and such all
 # but four of the 35 that something was made up for stay below this.

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,9 +22,12 @@ from asr.audio.decode import SAMPLE_RATE, Samples
 from asr.audio.features import frame_count, log_mel_spectrogram
 from asr.decoding.forced_scoring import TextScoring
 from asr.decoding.hallucination import is_doubtful, is_invented
+from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
+from asr.decoding.rules import Rules
 from asr.decoding.stable_prefix import begins_with
 from asr.decoding.stepper import Heard, Row
-from asr.decoding.window import DecodedWindow, DecodingOptions, Rules, WindowDecoding
+from asr.decoding.window import WindowDecoding
+from asr.engine.jobs import DecodedClip, Hearing, HearingJob, Job, ScoringJob
 from asr.engine.scheduler import Scheduler, Turn
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.runtime.choose import Compute
@@ -35,93 +38,6 @@ from asr.whisper.checkpoints import Checkpoint
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 10.0  # that the turn in which everything is cancelled may take
-
-
-Score = Callable[[Sequence[str]], "Future[list[Likelihood]]"]
-"""Texts → how likely each is for a piece of audio, which is held in memory as long as this is. See `Engine.score`."""
-
-
-@dataclass(frozen=True)
-class DecodedClip:
-    """A clip's answer: its windows in order, and the seconds it waited before work on it began.
-
-    `score` is there where the audio of its only window was kept.
-    """
-
-    windows: tuple[DecodedWindow, ...]
-    queue_seconds: float
-    score: Score | None = field(default=None, repr=False)
-
-
-@dataclass
-class Hearing:
-    """One window on its way through the engine, first as its own frames and, if that is doubted, as a whole window.
-
-    `samples` are at 16 kHz, `frames` how many they are encoded as; None for a whole window. The seconds are those of
-    both hearings. It has a `decoding` while it is being read. It is `doubted` where the first found no speech.
-    """
-
-    samples: Samples
-    frames: int | None
-    decoding: WindowDecoding | None = None
-    encode_seconds: float = 0.0
-    decode_seconds: float = 0.0
-    encoded_at: float = 0.0
-    doubted: bool = False
-
-    @property
-    def whole(self) -> bool:
-        return self.frames is None
-
-
-@dataclass(eq=False)
-class HearingJob:
-    """One clip's whole state in the engine; `windows` are samples at 16 kHz, at most 30 s each.
-
-    `hearing` is the window whose turn it is, which comes after those `decoded`.
-    """
-
-    windows: Sequence[Samples]
-    options: DecodingOptions
-    hearing: Hearing
-    deferrable: bool = False
-    future: "Future[DecodedClip]" = field(default_factory=Future)
-    submitted: float = field(default_factory=time.monotonic)
-    queue_seconds: float | None = None
-    decoded: list[DecodedWindow] = field(default_factory=list)
-
-    @property
-    def seats(self) -> int:
-        return self.options.sequences
-
-    @property
-    def kind(self) -> int | None:
-        """Windows that are encoded as equally many frames may be so together."""
-        return self.hearing.frames
-
-    @property
-    def reading(self) -> WindowDecoding | None:
-        return self.hearing.decoding
-
-    @property
-    def finished(self) -> bool:
-        return len(self.decoded) == len(self.windows)
-
-
-@dataclass(eq=False)
-class ScoringJob:
-    """Texts that are read against audio which was encoded before. It takes a seat, for all of them, for a moment."""
-
-    audio: Heard
-    language: str
-    texts: Sequence[str]
-    reading: TextScoring | None = None
-    future: "Future[list[Likelihood]]" = field(default_factory=Future)
-    seats = 1
-    kind = "scoring"
-
-
-Job = HearingJob | ScoringJob
 
 
 class Engine:

@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from asr.audio.decode import Samples
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.decoding.hypothesis import DecodingOptions
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.runtime.choose import Compute
 from asr.runtime.cpu_shares import THREADS
 from asr.runtime.measuring import Measured

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from asr.decoding.rules import Rules
 from asr.decoding.stepper import Stepper
-from asr.decoding.window import Rules
 from asr.runtime.arithmetic import Arithmetic, InTorch, candidates, in_torch
 from asr.runtime.cpu_shares import THREADS, Shares, share_out, usable_cores
 from asr.runtime.cuda_stepper import StaticSteps, sequence_bytes

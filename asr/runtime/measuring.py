@@ -24,8 +24,8 @@ import torch
 
 from asr.audio.decode import SAMPLE_RATE
 from asr.audio.features import frame_count
+from asr.decoding.rules import Rules
 from asr.decoding.stepper import Row, Stepper
-from asr.decoding.window import Rules
 from asr.runtime.arithmetic import Arithmetic
 from asr.runtime.native.build import LIBRARY
 from asr.whisper.checkpoints import Checkpoint

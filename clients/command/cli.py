@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from clients.client import TIMEOUT_SECONDS, AsyncClient, Client
+from clients.async_client import AsyncClient
 from clients.command.asking import STANDARD_INPUT, Outcome, Question, ask_files, recording_of
 from clients.command.listening import listen as listen_to
 from clients.command.live_printing import JsonLivePrinter, LivePrinter, TextLivePrinter
@@ -30,7 +30,7 @@ from clients.errors import (
 )
 from clients.live.events import Event, Failure
 from clients.live.stream import Stream
-from clients.protocol import LONGEST_TIMEOUT_SECONDS
+from clients.protocol import LONGEST_TIMEOUT_SECONDS, TIMEOUT_SECONDS, Client
 from clients.sound.microphone import NO_MICROPHONE, Microphone, devices
 from clients.sound.playback import played
 from clients.sound.speech_gate import SpeechGate

@@ -18,7 +18,8 @@ from search.catalogue.document import Document, at_least_one
 from search.catalogue.files import CatalogueFile, read_catalogue
 from search.configuration import CatalogueOptions
 from search.errors import CatalogueError
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 
 DOCUMENTS_PER_LOOK = 500  # at the progress bar: drawing it takes longer than reading a document
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import AfterValidator, BaseModel, Field
 
-from asr.decoding.window import DecodingOptions
+from asr.decoding.hypothesis import DecodingOptions
 from asr.transcript import Transcript
 from pipeline.voice_search import DEFAULT_ALTERNATIVES, VoiceQuery, voice_search_steps
 from search.result import SearchOptions

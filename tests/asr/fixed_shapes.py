@@ -2,7 +2,7 @@
 
 import torch
 
-from asr.decoding.window import Rules
+from asr.decoding.rules import Rules
 from asr.runtime.choose import GPU_FRAMES, Compute
 from asr.runtime.cuda_stepper import StaticSteps
 from asr.whisper.checkpoints import Checkpoint

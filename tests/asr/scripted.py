@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asr.decoding.rules import Rules
 from asr.decoding.stepper import FAVOURITES, Choice, Favoured, Past, Row
-from asr.decoding.window import Rules
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import EncodedWindow
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from asr.audio.decode import SAMPLE_RATE, Audio, Samples, decode_audio
-from asr.decoding.window import DecodedWindow, Reading
-from asr.engine.engine import DecodedClip, Engine
+from asr.decoding.hypothesis import DecodedWindow, Reading
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.errors import InvalidAudio, UnknownLanguage
 from asr.transcriber import Transcriber
 from asr.transcript import Verdict

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.indexing import asked
 from search.catalogue.document import Document
-from search.index import open_index
+from search.opening import open_index
 
 
 def test_a_query_of_several_words_is_asked_about(tmp_path: Path) -> None:

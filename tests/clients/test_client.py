@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from clients.client import AsyncClient, Client
+from clients.async_client import AsyncClient
+from clients.client import Client
 from clients.errors import (
     Busy,
     InvalidRequest,

@@ -7,7 +7,7 @@ import httpx
 import psutil
 
 from search.catalogue.document import Document
-from search.index import open_index
+from search.opening import open_index
 from tests.e2e.conftest import StartServer
 from tests.e2e.test_load import wait_until
 from tests.postgres_server import PostgresServer

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from clients.answers import VoiceSearchAnswer
-from clients.client import AsyncClient, Client
+from clients.async_client import AsyncClient
+from clients.client import Client
 from clients.errors import NotAuthorized
 from clients.live.events import Event, Final, Interim, Interruption, SpeechStarted
 from clients.live.stream import Stream

@@ -12,7 +12,8 @@ import httpx
 import pytest
 import soundfile
 
-from clients.client import AsyncClient, Client
+from clients.async_client import AsyncClient
+from clients.client import Client
 from clients.live.events import Final
 from tests.e2e.conftest import PROGRAMS, Server
 from tests.e2e.listening import listening, text

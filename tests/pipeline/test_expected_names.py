@@ -7,7 +7,8 @@ from asr.decoding.contextual_bias import Earned, PhraseTrie
 from asr.whisper.checkpoints import Checkpoint
 from pipeline.expected_names import CatalogueNames
 from search.catalogue.document import Document
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 
 WAIT = 20.0  # seconds after which a test has failed
 

@@ -11,7 +11,8 @@ from asr.transcript import Quality, Timings, Transcript, Verdict
 from asr.whisper.checkpoints import Checkpoint
 from pipeline.voice_search import Prepare, Search, VoiceQuery, Wait, run, search_recognised, take, voice_search_steps
 from search.catalogue.document import Document
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.result import SearchOptions
 
 

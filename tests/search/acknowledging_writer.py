@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from search.catalogue.document import Document
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 
 # What each document says, by its id: in which step it was written.
 State: TypeAlias = dict[str, str]

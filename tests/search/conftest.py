@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from search.catalogue.schema import Schema
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from tests.postgres_server import PostgresServer
 
 Opener = Callable[..., SearchIndex]

@@ -15,7 +15,8 @@ from search.catalogue.document import MAX_ID_BYTES, Document
 from search.catalogue.filters import Between, Filter, OneOf, parse_filters
 from search.catalogue.schema import Field, Schema, comparable
 from search.errors import IndexUnavailable, InvalidDocument, InvalidFilter
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.phonetic.keys import heard_keys
 from search.phonetic.names import Named
 from search.phonetic.pronunciation import pronounce

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from search.catalogue.document import Document
-from search.index import open_index
+from search.opening import open_index
 from server.app import create_app
 from server.services import Services
 from server.settings import Settings

@@ -17,7 +17,8 @@ import server.catalogues
 from search.catalogue.schema import Field, Schema
 from search.configuration import CatalogueOptions
 from search.errors import IndexAway, IndexUnavailable, InvalidConfiguration
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from server.app import create_app
 from server.catalogues import Catalogue
 from server.settings import Settings

@@ -10,7 +10,8 @@ import pytest
 
 from asr.audio.decode import SAMPLE_RATE, Audio, Samples, decode_audio
 from asr.decoding.contextual_bias import PhraseTrie
-from asr.decoding.window import DecodedWindow, DecodingOptions, WindowDecoding
+from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
+from asr.decoding.window import WindowDecoding
 from asr.engine.engine import Engine
 from asr.transcriber import Transcriber
 from asr.whisper.checkpoints import Checkpoint

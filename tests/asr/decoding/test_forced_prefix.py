@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from asr.audio.decode import SAMPLE_RATE, Audio, Samples
+from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
 from asr.decoding.stable_prefix import begins_with
-from asr.decoding.window import DecodedWindow, DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.runtime.choose import Compute
 from asr.transcriber import Transcriber
 from asr.whisper.checkpoints import Checkpoint

@@ -10,8 +10,9 @@ import torch
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram, padded_to_window
 from asr.decoding.forced_scoring import ROWS_AT_ONCE, TEXTS_AT_ONCE
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.decoding.hypothesis import DecodingOptions
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.errors import EngineClosed
 from asr.runtime.choose import Compute
 from asr.transcript import Likelihood

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr.decoding.hallucination import compression_ratio, is_doubtful, is_invented
-from asr.decoding.window import DecodedWindow, Reading
+from asr.decoding.hypothesis import DecodedWindow, Reading
 
 QUERY = "Hotels in Reykjavik."
 LOOP = "a little bit of " * 20

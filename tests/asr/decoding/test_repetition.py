@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
+from asr.decoding.hypothesis import DecodingOptions
 from asr.decoding.repetition import LoopWatch
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.whisper.checkpoints import Checkpoint
 from tests.asr.as_served import as_served
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram
+from asr.decoding.rules import Rules
 from asr.decoding.stepper import FAVOURITES, FORBIDDEN, Choice, Favoured, Past, Row, Stepper
-from asr.decoding.window import Rules
 from asr.runtime.cuda_stepper import StaticSteps
 from asr.runtime.native.build import GENERIC
 from asr.runtime.native.library import Kernels

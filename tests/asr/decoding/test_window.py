@@ -9,7 +9,9 @@ import whisper
 
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram, padded_to_window
-from asr.decoding.window import DecodedWindow, DecodingOptions, Rules, WindowDecoding
+from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
+from asr.decoding.rules import Rules
+from asr.decoding.window import WindowDecoding
 from asr.engine.engine import Engine
 from asr.errors import RecognitionFailed
 from asr.whisper.checkpoints import Checkpoint

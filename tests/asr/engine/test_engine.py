@@ -16,9 +16,10 @@ from torch import Tensor
 
 from asr.audio.decode import Samples
 from asr.audio.features import HOP_LENGTH
+from asr.decoding.hypothesis import DecodingOptions, Reading
 from asr.decoding.stepper import Choice, Past, Row
-from asr.decoding.window import DecodingOptions, Reading
-from asr.engine.engine import DecodedClip, Engine
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.engine.scheduler import STEPS_BETWEEN_ENCODINGS
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
 from asr.runtime.choose import CPU_SEQUENCES, Compute

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from asr.audio.decode import Samples
+from asr.decoding.hypothesis import DecodingOptions
 from asr.decoding.stepper import Choice, Row
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.engine.replicas import Replicas
 from asr.errors import EngineClosed, RecognitionFailed
 from asr.runtime.choose import Compute

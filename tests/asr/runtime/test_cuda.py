@@ -7,8 +7,9 @@ import torch
 
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram
-from asr.decoding.window import DecodingOptions
-from asr.engine.engine import DecodedClip, Engine
+from asr.decoding.hypothesis import DecodingOptions
+from asr.engine.engine import Engine
+from asr.engine.jobs import DecodedClip
 from asr.runtime.choose import Compute, choose_compute
 from asr.runtime.cuda_stepper import StaticSteps
 from asr.runtime.precision import Precision

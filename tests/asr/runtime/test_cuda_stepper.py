@@ -8,8 +8,8 @@ from torch import Tensor
 
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram
+from asr.decoding.rules import Rules
 from asr.decoding.stepper import Past, Row, Stepper
-from asr.decoding.window import Rules
 from asr.runtime.cuda_graphs import CudaGraphs
 from asr.runtime.cuda_stepper import Shape, StaticSteps, sequence_bytes
 from asr.runtime.torch_stepper import TorchSteps

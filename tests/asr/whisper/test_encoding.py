@@ -9,7 +9,7 @@ import torch
 from asr.audio.decode import SAMPLE_RATE, Samples
 from asr.audio.features import log_mel_spectrogram, padded_to_window
 from asr.decoding.hallucination import MAX_NO_SPEECH_PROBABILITY
-from asr.decoding.window import DecodedWindow, DecodingOptions
+from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
 from asr.engine.engine import Engine
 from asr.runtime.choose import GPU_FRAMES
 from asr.whisper.checkpoints import Checkpoint

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from clients.client import AsyncClient
+from clients.async_client import AsyncClient
 from clients.errors import (
     Busy,
     InvalidRequest,

@@ -7,7 +7,8 @@ import pytest
 
 from search.catalogue import sample_cities as cities
 from search.catalogue.document import Document
-from search.index import SearchIndex, open_index
+from search.index import SearchIndex
+from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.hypothesis import RecognisedText
 from search.voice.query import Proposal, find

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from search.catalogue.document import Document
 from search.catalogue.schema import Field, Schema
 from search.errors import IndexBusy, IndexUnavailable
-from search.index import open_index
+from search.opening import open_index
 from search.postgres import migration
 from search.postgres import pool as postgres_connections
 from search.postgres import query as postgres_query

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from search.catalogue.document import Document
 from search.catalogue.filters import parse_filters
 from search.configuration import CatalogueOptions
-from search.index import open_index
+from search.opening import open_index
 from search.result import SearchOptions
 from server.command import index as indexing
 from server.command.cli import app

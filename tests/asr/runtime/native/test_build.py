@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asr.audio.decode import Samples
-from asr.decoding.window import DecodingOptions
+from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
 from asr.runtime.choose import choose_compute
 from asr.runtime.native import library
