@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from clients.async_client import AsyncClient
+from clients.client import Client
 from clients.command.asking import STANDARD_INPUT, Outcome, Question, ask_files, recording_of
 from clients.command.listening import listen as listen_to
 from clients.command.live_printing import JsonLivePrinter, LivePrinter, TextLivePrinter
@@ -30,7 +31,7 @@ from clients.errors import (
 )
 from clients.live.events import Event, Failure
 from clients.live.stream import Stream
-from clients.protocol import LONGEST_TIMEOUT_SECONDS, TIMEOUT_SECONDS, Client
+from clients.protocol import LONGEST_TIMEOUT_SECONDS, TIMEOUT_SECONDS
 from clients.sound.microphone import NO_MICROPHONE, Microphone, devices
 from clients.sound.playback import played
 from clients.sound.speech_gate import SpeechGate
