@@ -14,7 +14,7 @@ import numpy.typing as npt
 from asr.audio.decode import Audio, Samples, decode_audio
 from asr.audio.quality import Gate
 from asr.audio.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
-from asr.decoding.hallucination import is_invented
+from asr.decoding.hallucination import is_hallucination
 from asr.decoding.hypothesis import DecodedWindow, DecodingOptions, Reading
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
@@ -114,7 +114,7 @@ class Transcriber:
         """
         windows = clip.windows if clip else ()
         known = windows[:1] if options.stable or options.forced else ()
-        heard = [*known, *(w for w in windows[len(known) :] if not is_invented(w, is_partial=is_partial))]
+        heard = [*known, *(w for w in windows[len(known) :] if not is_hallucination(w, is_partial=is_partial))]
         if not heard:
             return _nothing_heard(prepared, options, clip)
         text, confidence = _joined([window.best for window in heard])

@@ -23,14 +23,14 @@ from asr.decoding.contextual_bias import PhraseTrie
 from asr.runtime.choose import shares_here
 from asr.transcriber import Transcriber
 from benchmarks.report import machine, percentile, publish, table
-from pipeline.expected_names import CatalogueNames
+from pipeline.expected_names import CatalogueHotwords
 from pipeline.model import load_replicas
 from pipeline.voice_search import Search, VoiceQuery, Wait, recognise, run, search_recognised, take
 from search.index import SearchIndex
 from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, find
+from search.voice.query import Proposal, search_rewrites
 from server.settings import Settings
 
 ALTERNATIVES = 3  # beside the text, where it is searched for alone
@@ -49,7 +49,7 @@ class Ways:
         times = [time.perf_counter()]
         heard = self.transcriber.transcribe(audio, self.transcriber.options(alternatives=ALTERNATIVES))
         times.append(time.perf_counter())
-        find(Proposal(RecognisedText(heard.text)), self.index)
+        search_rewrites(Proposal(RecognisedText(heard.text)), self.index)
         return [*_differences(times), 0.0, 0.0, time.perf_counter() - times[-1]]
 
     def by_meaning(self, audio: bytes) -> list[float]:
@@ -93,7 +93,7 @@ def main(
 def _lines(url: str, clips: Sequence[bytes], transcriber: Transcriber, most_names: int) -> Iterable[list[str]]:
     with open_index(url) as index:
         count = index.count()
-        names = CatalogueNames(index, transcriber.tokenizer, most_names)
+        names = CatalogueHotwords(index, transcriber.tokenizer, most_names)
         names.read()
         times = _measure(Ways(transcriber, index, names.trie), clips, f"{count:,} documents")
     sums = {way: [sum(each) for each in told] for way, told in times.items()}

@@ -14,7 +14,7 @@ import torch
 import typer
 
 from asr.engine.engine import Engine
-from asr.runtime.choose import Compute, choose_compute
+from asr.runtime.choose import Backend, choose_backend
 from asr.runtime.native.library import load_kernels
 from asr.runtime.precision import Precision
 from asr.transcriber import Prepared, Transcriber
@@ -36,12 +36,12 @@ def main(
 ) -> None:
     torch.set_num_threads(threads)
     checkpoint = load_checkpoint(model)
-    computes = {AUTO: choose_compute(checkpoint, threads=threads)}
+    computes = {AUTO: choose_backend(checkpoint, threads=threads)}
     for path in load_kernels():
         name = f"SAYSEEK_INSTRUCTIONS={path}"
-        computes[name] = choose_compute(checkpoint, instructions=path, threads=threads)
+        computes[name] = choose_backend(checkpoint, instructions=path, threads=threads)
     for precision in (Precision.FLOAT32, Precision.BFLOAT16):
-        computes[f"SAYSEEK_PRECISION={precision}"] = choose_compute(checkpoint, precision, threads=threads)
+        computes[f"SAYSEEK_PRECISION={precision}"] = choose_backend(checkpoint, precision, threads=threads)
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
     paths = [manifest.parent / row["audio"] for row in rows[:: max(1, len(rows) // clips)]]
     engines = {name: Engine(checkpoint, compute) for name, compute in computes.items()}
@@ -80,7 +80,7 @@ def median_total(seconds: list[tuple[float, float]]) -> float:
     return statistics.median(map(sum, seconds))
 
 
-def report(model: str, threads: int, computes: dict[str, Compute], seconds: Seconds) -> str:
+def report(model: str, threads: int, computes: dict[str, Backend], seconds: Seconds) -> str:
     count = len(seconds[AUTO])
     by_hand = {name: own for name, own in seconds.items() if name != AUTO}
 

@@ -17,7 +17,7 @@ import typer
 
 from asr.engine.engine import Engine
 from asr.runtime.arithmetic import InTorch, best_in_torch
-from asr.runtime.choose import Compute, choose_compute
+from asr.runtime.choose import Backend, choose_backend
 from asr.transcriber import Transcriber
 from asr.whisper.checkpoints import Checkpoint, load_checkpoint
 from asr.whisper.encoding import FRAMES_FOR_ONE
@@ -39,7 +39,7 @@ def main(
     paths = [manifest.parent / row["audio"] for row in rows[:: max(1, len(rows) // clips)]]
     checkpoint = load_checkpoint(model)
     flops, copied = products_per_second(), bytes_per_second()
-    compute = choose_compute(checkpoint, threads=threads)
+    compute = choose_backend(checkpoint, threads=threads)
     spent: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "frames", "tokens")}
     with Engine(checkpoint, compute) as engine:
         transcriber = Transcriber(engine)
@@ -94,7 +94,7 @@ def fastest(work: object, seconds: float = 2.0) -> float:
     return best
 
 
-def report(checkpoint: Checkpoint, compute: Compute, spent: dict[str, list[float]], flops: float, copied: float) -> str:
+def report(checkpoint: Checkpoint, compute: Backend, spent: dict[str, list[float]], flops: float, copied: float) -> str:
     median = {name: statistics.median(values) for name, values in spent.items()}
     dims = checkpoint.model.dims
     floors = {

@@ -23,7 +23,7 @@ from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
 from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
-from asr.runtime.choose import Compute, choose_compute
+from asr.runtime.choose import Backend, choose_backend
 from asr.runtime.precision import Precision
 from asr.whisper.checkpoints import Checkpoint, load_checkpoint
 from benchmarks.report import machine, publish, table
@@ -54,7 +54,7 @@ def main(
     rows = []
     for name in filter(None, (*models.split(","), *shapes.split(","))):
         checkpoint = with_random_weights(name) if name in shapes.split(",") else load_checkpoint(name)
-        compute = choose_compute(checkpoint, precision)
+        compute = choose_backend(checkpoint, precision)
         if name in shapes.split(","):
             compute = replace(compute, stepper=Ending(compute.stepper, checkpoint.tokenizer))
         for batch in map(int, batches.split(",")):
@@ -72,7 +72,7 @@ def main(
     publish("device", f"{text}\n\n{table(columns, rows)}", write=write, kind=kind)
 
 
-def row(checkpoint: Checkpoint, compute: Compute, clips: Sequence[Samples], batch: int, rounds: int) -> list[str]:
+def row(checkpoint: Checkpoint, compute: Backend, clips: Sequence[Samples], batch: int, rounds: int) -> list[str]:
     with Engine(checkpoint, compute, max_queue=batch) as engine:
         heard(engine, clips, batch, 2 * batch)  # captures what is to be captured, in and out of full batches
         outcome = heard(engine, clips, batch, rounds * batch)

@@ -19,7 +19,7 @@ from benchmarks.large_catalogue import large_catalogue
 from benchmarks.report import machine, percentile, publish, table
 from search.index import SearchIndex
 from search.opening import open_index
-from search.phonetic.keys import heard_keys
+from search.phonetic.keys import query_keys
 from search.voice.candidates import MAX_READINGS, RETRIEVED, find_candidates
 from search.voice.phonetic_reading import distinct
 from search.voice.query import PROPOSED
@@ -54,7 +54,7 @@ def main(
 
 
 def _questions(typed: str, texts: list[str]) -> dict[str, Ask]:
-    keys = {key for reading in distinct(texts, MAX_READINGS) for key in heard_keys(reading.phones)}
+    keys = {key for reading in distinct(texts, MAX_READINGS) for key in query_keys(reading.phones)}
     return {
         "typed": lambda index: _ids(index, typed),
         "heard": lambda index: _ids(index, texts[0]),

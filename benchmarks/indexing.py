@@ -31,7 +31,7 @@ from search.index import SearchIndex
 from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.candidates import find_candidates
-from search.voice.query import PROPOSED, VoiceResults, find, propose
+from search.voice.query import PROPOSED, VoiceSearchResult, propose_rewrites, search_rewrites
 
 FILTERED = SearchOptions(filters=parse_filters(["countrycode:US,FR,CN,BR", "population:1000.."], SCHEMA))
 COUNTED = SearchOptions(facets=("countrycode", "kind"))
@@ -96,13 +96,13 @@ def _misheard(query: str, pick: random.Random) -> str:
     return query[:place] + pick.choice("aeioulmnrst") + query[place + 1 :]
 
 
-def asked(heard: str, index: SearchIndex) -> VoiceResults:
+def asked(heard: str, index: SearchIndex) -> VoiceSearchResult:
     """All that is done for a spoken query beside the model; so that every query that may be meant is searched."""
     quality = Quality(2.0, 2.0, -20.0, 0.0, Verdict.OK)
     rarities = (5.0,) * len(heard.split())
     transcript = Transcript(heard, "en", 0.3, 2.0, (), quality, Timings(), (0.3,), rarities)
-    proposal = propose(transcript, index)
-    return find(proposal, index, likelihoods={text: Likelihood(-10.0, 8) for text in proposal.texts})
+    proposal = propose_rewrites(transcript, index)
+    return search_rewrites(proposal, index, likelihoods={text: Likelihood(-10.0, 8) for text in proposal.texts})
 
 
 def _took(search: Callable[[str], object], query: str) -> float:

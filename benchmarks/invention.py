@@ -18,7 +18,7 @@ import typer
 
 from asr.audio.decode import SAMPLE_RATE, Audio, Samples, decode_audio
 from asr.engine.engine import Engine
-from asr.runtime.choose import choose_compute
+from asr.runtime.choose import choose_backend
 from asr.transcriber import Transcriber
 from asr.transcript import Transcript, Verdict
 from asr.whisper.checkpoints import load_checkpoint
@@ -39,7 +39,7 @@ def main(
     write: Annotated[bool, typer.Option("--write", help="Put the results into RESULTS.md.")] = False,
 ) -> None:
     checkpoint = load_checkpoint(model)
-    with Engine(checkpoint, choose_compute(checkpoint, threads=threads)) as engine:
+    with Engine(checkpoint, choose_backend(checkpoint, threads=threads)) as engine:
         transcriber = Transcriber(engine)
         silent = [(kind, hear(transcriber, samples)[0]) for kind, samples in without_speech()]
         once = {name: (word, hear(transcriber, np.pad(word, 8000))[0].text.split()) for name, word in last_words()}

@@ -35,8 +35,8 @@ from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.candidates import find_candidates
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import PROPOSED, Proposal, find, readings
-from search.voice.rewriting import ACOUSTIC, PER_TOKEN, worth_asking
+from search.voice.query import PROPOSED, Proposal, readings, search_rewrites
+from search.voice.rewriting import ACOUSTIC, PER_TOKEN, worth_rescoring
 from server.settings import Settings
 
 AMONG = (0, 1, 2, 4, 6, 10, 16, 24, 48)
@@ -85,7 +85,7 @@ def _ask(
     text = RecognisedText.of(heard)
     candidates = find_candidates(readings(heard), index, max(AMONG))
     documents = index.count()
-    proposal = Proposal(text, worth_asking(text, candidates, documents), documents)
+    proposal = Proposal(text, worth_rescoring(text, candidates, documents), documents)
     told = clip.score(proposal.texts).result() if clip and clip.score else []
     wanted = index.get(row["query_doc"])
     assert wanted, row
@@ -147,7 +147,7 @@ def _likeliest(asked: Asked) -> Asked:
 
 def _success(asked: Sequence[Asked], index: SearchIndex) -> str:
     found = [
-        [result.title for result in find(one.proposal, index, LOOKED_AT, one.likelihoods).found.results]
+        [result.title for result in search_rewrites(one.proposal, index, LOOKED_AT, one.likelihoods).found.results]
         for one in asked
     ]
     first, among = (

@@ -20,7 +20,7 @@ import typer
 from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
 from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
-from asr.runtime.choose import choose_compute
+from asr.runtime.choose import choose_backend
 from benchmarks.report import machine, publish, table
 from benchmarks.shapes import SHAPES, Ending, with_random_weights
 
@@ -60,7 +60,7 @@ def row(name: str, threads: int) -> list[str]:
 def measure(name: str, threads: int) -> dict[str, object]:
     """Median seconds of both parts, over all clips; and the most memory that the process had, in bytes."""
     checkpoint = with_random_weights(name)
-    compute = choose_compute(checkpoint, threads=threads)
+    compute = choose_backend(checkpoint, threads=threads)
     ending = replace(compute, stepper=Ending(compute.stepper, checkpoint.tokenizer))
     clips = recordings()
     with Engine(checkpoint, ending) as engine:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from asr.runtime.cpu_shares import share_out
+from asr.runtime.cpu_shares import allocate_cpus
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Served:
 def serving(model: str, threads: int, **settings: str) -> Iterator[Served]:
     """A server that is ready, as one with so many cores would be; `settings` as in SAYSEEK_*."""
     program = Path(sys.executable).with_name("sayseek-server")
-    shares = share_out(threads)
+    shares = allocate_cpus(threads)
     flags = {"model": model, "replicas": str(shares.replicas), "threads": str(shares.threads), "port": "0", **settings}
     command = [str(program), "serve", "--log-level", "warning"]
     for name, value in flags.items():

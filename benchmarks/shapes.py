@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from asr.decoding.stepper import Choice, Heard, Past, Row, Stepper
+from asr.decoding.stepper import AudioContext, CacheEntry, Choice, Row, Stepper
 from asr.whisper.checkpoints import Checkpoint, load_checkpoint
 from asr.whisper.encoding import EncodedWindow
 from asr.whisper.model import ModelDimensions, Whisper
@@ -53,16 +53,16 @@ class Ending:
         self._eot = tokenizer.eot
         self._first = len(tokenizer.prompt("en")) - 1  # position whose choice is the first token
 
-    def hear(self, window: EncodedWindow) -> Heard:
+    def hear(self, window: EncodedWindow) -> AudioContext:
         return self._stepper.hear(window)
 
-    def begin(self, audio: Heard) -> Past:
+    def begin(self, audio: AudioContext) -> CacheEntry:
         return self._stepper.begin(audio)
 
-    def fork(self, past: Past, length: int) -> Past:
+    def fork(self, past: CacheEntry, length: int) -> CacheEntry:
         return self._stepper.fork(past, length)
 
-    def release(self, past: Past) -> None:
+    def release(self, past: CacheEntry) -> None:
         self._stepper.release(past)
 
     def step(self, rows: Sequence[Row]) -> list[Choice]:

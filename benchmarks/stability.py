@@ -19,7 +19,7 @@ import typer
 from asr.audio.decode import SAMPLE_RATE, Audio, decode_audio
 from asr.decoding.stable_prefix import StablePrefix, begins_with
 from asr.engine.engine import Engine
-from asr.runtime.choose import choose_compute
+from asr.runtime.choose import choose_backend
 from asr.transcriber import Transcriber
 from asr.transcript import Transcript
 from asr.whisper.checkpoints import load_checkpoint
@@ -45,7 +45,7 @@ def main(
     write: bool = False,
 ) -> None:
     checkpoint, rows = load_checkpoint(model), []
-    with Engine(checkpoint, choose_compute(checkpoint)) as engine:
+    with Engine(checkpoint, choose_backend(checkpoint)) as engine:
         transcriber = Transcriber(engine)
         for manifest in manifests:
             read = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.measures import is_number, row_problem
-from evaluation.rows import Heard
+from evaluation.rows import EvaluatedRow
 from evaluation.slices import NOISE
 from search.text.spelling import nearest, not_known
 
@@ -93,7 +93,7 @@ def check_writable(path: Path) -> None:
         raise EvaluationError(f"{path} cannot be written: {error.strerror}. Name another file.") from error
 
 
-def write_predictions(path: Path, heard: Sequence[Heard]) -> None:
+def write_predictions(path: Path, heard: Sequence[EvaluatedRow]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for h in heard:
             said = (

@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from evaluation.rows import Figures, Heard, Span
+from evaluation.rows import EvaluatedRow, Figures, Span
 from evaluation.search_success import disturbances, losses, success
 from evaluation.slices import NOISE, slices
 
@@ -29,8 +29,8 @@ normalise = EnglishTextNormalizer()
 class Measure:
     """What is measured of the rows that it applies to, and by which of their keys they are sliced."""
 
-    applies: Callable[[Heard], bool]
-    of: Callable[[Sequence[Heard]], Figures]
+    applies: Callable[[EvaluatedRow], bool]
+    of: Callable[[Sequence[EvaluatedRow]], Figures]
     keys: Sequence[str] = NOISE
 
 
@@ -68,7 +68,7 @@ def _is_span(value: object) -> bool:
     return is_number(start) and is_number(end) and start < end
 
 
-def figures(heard: Sequence[Heard]) -> dict[str, dict[str, Figures]]:
+def figures(heard: Sequence[EvaluatedRow]) -> dict[str, dict[str, Figures]]:
     """What was measured: kind → slice of the rows → figures. Rates are shares from 0 to 1."""
     searched = (*NOISE, "speaker", "hard")
     measures = {
@@ -95,7 +95,7 @@ def _words(text: str) -> str:
     return " ".join(spaced.split())
 
 
-def _word_errors(heard: Sequence[Heard]) -> Figures:
+def _word_errors(heard: Sequence[EvaluatedRow]) -> Figures:
     pairs = [(_words(h.row["text"]), _words(h.text)) for h in heard]
     pairs = [(reference, hypothesis) for reference, hypothesis in pairs if reference]
     counted = jiwer.process_words([r for r, _ in pairs], [h for _, h in pairs])
@@ -119,7 +119,7 @@ def _slot_words(text: str) -> str:
     return f" {' '.join(words)} "
 
 
-def _slots(heard: Sequence[Heard]) -> Figures:
+def _slots(heard: Sequence[EvaluatedRow]) -> Figures:
     hits = [[_slot_words(value) in _slot_words(h.text) for value in h.row["slots"].values()] for h in heard]
     values = [hit for row in hits for hit in row]
     return {
@@ -129,7 +129,7 @@ def _slots(heard: Sequence[Heard]) -> Figures:
     }
 
 
-def _latency(heard: Sequence[Heard]) -> Figures:
+def _latency(heard: Sequence[EvaluatedRow]) -> Figures:
     milliseconds = sorted(1000 * h.seconds for h in heard)
     cuts = statistics.quantiles(milliseconds, n=100, method="inclusive") if len(heard) > 1 else milliseconds * 99
     return {
@@ -141,7 +141,7 @@ def _latency(heard: Sequence[Heard]) -> Figures:
     }
 
 
-def _endpointing(heard: Sequence[Heard]) -> Figures:
+def _endpointing(heard: Sequence[EvaluatedRow]) -> Figures:
     return endpointing(([(u["start"], u["end"]) for u in h.row["utterances"]], h.segments) for h in heard)
 
 

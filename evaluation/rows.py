@@ -10,7 +10,7 @@ Span = tuple[float, float]
 
 
 @dataclass
-class Heard:
+class EvaluatedRow:
     """A row of the manifest and what became of it.
 
     `seconds` is the time that hearing and searching took, and `duration` the length of the recording in seconds. Where

@@ -36,9 +36,9 @@ from evaluation.manifest import (
 )
 from evaluation.measures import figures
 from evaluation.report import print_tables
-from evaluation.rows import Heard, Span
+from evaluation.rows import EvaluatedRow, Span
 from evaluation.search_success import FIRST, NEAREST
-from pipeline.expected_names import CatalogueNames
+from pipeline.expected_names import CatalogueHotwords
 from pipeline.model import load_replicas
 from pipeline.options import RecognitionOptions
 from pipeline.voice_search import DEFAULT_ALTERNATIVES, VoiceQuery, run, voice_search_steps
@@ -48,7 +48,7 @@ from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.candidates import Candidate, find_candidates
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, VoiceResults, find
+from search.voice.query import Proposal, VoiceSearchResult, search_rewrites
 from vad.utterances import UtteranceCutter, pcm16
 
 MOST_NAMED = 20
@@ -80,7 +80,7 @@ def run_evaluation(
         check_writable(predictions)
     with _opened(catalogue) as index:
         if "utterances" in rows[0]:
-            heard = [Heard(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
+            heard = [EvaluatedRow(row, segments=_segments(manifest.parent / row["audio"])) for row in rows]
         elif said is not None:
             heard = [_read_text(row, manifest.parent, *said.get(row["audio"], ("", 0.0)), index) for row in rows]
         else:
@@ -127,14 +127,14 @@ def _hear_all(
     folder: Path,
     index: SearchIndex | None,
     err: Console,
-) -> list[Heard]:
+) -> list[EvaluatedRow]:
     decode = partial(decode_audio, limits=AudioLimits(options.max_audio_seconds))
     # One clip at a time: more replicas would have nothing to do.
     with load_replicas(options, shares_here(replicas=1, threads=options.threads)) as engine:
         transcriber = Transcriber(engine, languages=options.languages, decode=decode, unsure_below=options.unsure_below)
         names = None
         if index:
-            catalogue = CatalogueNames(index, transcriber.tokenizer, options.expected_names)
+            catalogue = CatalogueHotwords(index, transcriber.tokenizer, options.expected_names)
             catalogue.read()
             names = catalogue.trie
         decoding = transcriber.options(alternatives=DEFAULT_ALTERNATIVES)
@@ -149,7 +149,7 @@ def _hear_all(
 
 def _hear(
     row: Mapping[str, Any], folder: Path, transcriber: Transcriber, query: VoiceQuery, index: SearchIndex | None
-) -> Heard:
+) -> EvaluatedRow:
     """Hear a recording, and search for what was meant; both count as time."""
     data = (folder / row["audio"]).read_bytes()
     began = time.perf_counter()
@@ -158,7 +158,7 @@ def _hear(
     except AsrError as error:
         raise EvaluationError(f"{row['audio']}: {error}") from error
     transcript = outcome.transcript
-    heard = Heard(row, transcript.text, time.perf_counter() - began, transcript.duration)
+    heard = EvaluatedRow(row, transcript.text, time.perf_counter() - began, transcript.duration)
     heard.is_unsure = transcript.quality.verdict is Verdict.UNSURE
     if index and outcome.searched:
         heard.found = _titles(outcome.searched.results)
@@ -167,35 +167,37 @@ def _hear(
     return heard
 
 
-def _read_text(row: Mapping[str, Any], folder: Path, text: str, seconds: float, index: SearchIndex | None) -> Heard:
+def _read_text(
+    row: Mapping[str, Any], folder: Path, text: str, seconds: float, index: SearchIndex | None
+) -> EvaluatedRow:
     """What another recogniser heard, and what is found for its text; both count as time."""
     started = time.perf_counter()
-    found = _titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) if index else []
-    heard = Heard(row, text, seconds + time.perf_counter() - started, found=found)
+    found = _titles(search_rewrites(Proposal(RecognisedText(text)), index, LOOKED_AT)) if index else []
+    heard = EvaluatedRow(row, text, seconds + time.perf_counter() - started, found=found)
     heard.duration = _decoded(folder / row["audio"]).duration
     if index:
         _trace(heard, [text], Proposal(RecognisedText(text)), index)
     return heard
 
 
-def _trace(heard: Heard, readings: Sequence[str], proposal: Proposal, index: SearchIndex) -> None:
+def _trace(heard: EvaluatedRow, readings: Sequence[str], proposal: Proposal, index: SearchIndex) -> None:
     """Tell what would have been found otherwise, and how far the search came: see `evaluation.search_success`."""
-    by_text = [_titles(find(Proposal(RecognisedText(text)), index, LOOKED_AT)) for text in readings]
+    by_text = [_titles(search_rewrites(Proposal(RecognisedText(text)), index, LOOKED_AT)) for text in readings]
     heard.searched, heard.found_plain = True, by_text[0]
     heard.considered = {*by_text[0], *_titles_called(proposal.candidates, index)}
     heard.in_reach = {*chain(*by_text), *_titles_called(find_candidates(readings, index, NEAREST), index)}
 
 
-def _search_typed(heard: Sequence[Heard], index: SearchIndex) -> None:
+def _search_typed(heard: Sequence[EvaluatedRow], index: SearchIndex) -> None:
     """Search for what was said, and tell what must be found."""
     for h in heard:
-        h.found_typed = _titles(find(Proposal(RecognisedText(h.row.get("text") or "")), index, LOOKED_AT))
+        h.found_typed = _titles(search_rewrites(Proposal(RecognisedText(h.row.get("text") or "")), index, LOOKED_AT))
         if wanted := h.row.get("query_doc"):
             document = index.get(wanted)
             h.row = {**h.row, "title": document.title if document else None}
 
 
-def _titles(found: VoiceResults) -> list[str]:
+def _titles(found: VoiceSearchResult) -> list[str]:
     return [result.title for result in found.found.results]
 
 

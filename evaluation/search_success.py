@@ -19,7 +19,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from evaluation.rows import Figures, Heard
+from evaluation.rows import EvaluatedRow, Figures
 
 # Results that are looked at: a document below has the reciprocal rank 0. A text "finds" what is among them.
 FIRST = 10
@@ -27,7 +27,7 @@ NEAREST = 48
 CAUSES = ("recognition", "candidates", "ranking")
 
 
-def success(heard: Sequence[Heard]) -> Figures:
+def success(heard: Sequence[EvaluatedRow]) -> Figures:
     """Of queries typed, searched by the text of the best reading alone, and spoken; MRR is the mean reciprocal rank.
 
     `withheld` are results that a server shows only to those who ask for unsure ones: the share of the queries, and
@@ -50,7 +50,7 @@ def success(heard: Sequence[Heard]) -> Figures:
     return measured
 
 
-def losses(heard: Sequence[Heard]) -> Figures:
+def losses(heard: Sequence[EvaluatedRow]) -> Figures:
     """How many queries were lost by what, and their shares of all queries."""
     causes = Counter(map(_outcome, heard))
     counts = {"lost": sum(causes[cause] for cause in CAUSES)} | {name: causes[name] for name in (*CAUSES, "gained")}
@@ -60,7 +60,7 @@ def losses(heard: Sequence[Heard]) -> Figures:
     return measured
 
 
-def disturbances(heard: Sequence[Heard]) -> Figures:
+def disturbances(heard: Sequence[EvaluatedRow]) -> Figures:
     """Of those who ask for nothing in the catalogue, how many get other results than their text alone finds."""
     others = {
         "other_first": sum(h.found[:1] != h.found_plain[:1] for h in heard),
@@ -78,7 +78,7 @@ def _rank(wanted: str, titles: Sequence[str]) -> float:
     return titles.index(wanted) + 1 if wanted in titles[:FIRST] else math.inf
 
 
-def _outcome(h: Heard) -> str:
+def _outcome(h: EvaluatedRow) -> str:
     wanted = h.row["title"]
     typed, spoken = (_rank(wanted, found) == 1 for found in (h.found_typed, h.found))
     if typed == spoken:

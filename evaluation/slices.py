@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.rows import Heard
+from evaluation.rows import EvaluatedRow
 
 NOISE = ("noise", "background")
 
 
-def slices(heard: Sequence[Heard], keys: Sequence[str]) -> dict[str, list[Heard]]:
+def slices(heard: Sequence[EvaluatedRow], keys: Sequence[str]) -> dict[str, list[EvaluatedRow]]:
     """All rows; then, key by key, those that have a value of it in common, unless all rows have."""
     found = {"all": list(heard)}
     for key in keys:
-        parts: dict[str, list[Heard]] = defaultdict(list)
+        parts: dict[str, list[EvaluatedRow]] = defaultdict(list)
         for h in heard:
             if name := _name(key, h.row):
                 parts[name].append(h)

@@ -18,7 +18,7 @@ PACE_SECONDS = 1.0  # between two looks whether the catalogue has changed
 SHARE = 0.1  # of the time, at most, that goes into reading names anew while the catalogue changes all the time
 
 
-class CatalogueNames:
+class CatalogueHotwords:
     """Titles of an index with at most `limit` documents; of a larger one none."""
 
     def __init__(self, index: SearchIndex, tokenizer: Tokenizer, limit: int) -> None:

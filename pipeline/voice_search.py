@@ -20,9 +20,9 @@ from asr.engine.jobs import DecodedClip
 from asr.transcriber import Prepared, Transcriber
 from asr.transcript import Likelihood, Transcript, Verdict
 from search.index import SearchIndex
-from search.result import Found, SearchOptions
+from search.result import SearchOptions, SearchPage
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, VoiceResults, find, propose
+from search.voice.query import Proposal, VoiceSearchResult, propose_rewrites, search_rewrites
 
 DEFAULT_ALTERNATIVES = 3
 READINGS_BESIDE = 6  # each may sound more like the name that was said
@@ -92,7 +92,7 @@ class VoiceQuery:
 class Searched:
     """What was found, and the names that were put before the acoustic model on the way."""
 
-    results: VoiceResults
+    results: VoiceSearchResult
     proposal: Proposal
 
 
@@ -153,14 +153,16 @@ def search_recognised(
     proposal = Proposal(RecognisedText(transcript.text))
     is_unsure = transcript.quality.verdict is Verdict.UNSURE
     if not transcript.text or (is_unsure and not unsure_results):
-        return Searched(VoiceResults("", Found([])), proposal)
+        return Searched(VoiceSearchResult("", SearchPage([])), proposal)
     likelihoods: dict[str, Likelihood] = {}
     if clip is not None and (clip.score or len(clip.windows) > 1):
-        proposal = yield Search(partial(propose, transcript, filters=options.filters))
+        proposal = yield Search(partial(propose_rewrites, transcript, filters=options.filters))
         if clip.score and proposal.texts:
             scores = yield Wait(clip.score(proposal.texts))
             likelihoods = dict(zip(proposal.texts, scores, strict=True))
-    results: VoiceResults = yield Search(partial(find, proposal, options=options, likelihoods=likelihoods))
+    results: VoiceSearchResult = yield Search(
+        partial(search_rewrites, proposal, options=options, likelihoods=likelihoods)
+    )
     return Searched(results, proposal)
 
 

@@ -7,11 +7,8 @@ from typing import Protocol, Self
 from search.catalogue.document import Document
 from search.catalogue.filters import Filter
 from search.catalogue.schema import Schema
-from search.opening import open_index, place_of
-from search.phonetic.names import Named
-from search.result import Found, SearchOptions
-
-__all__ = ["SearchIndex", "open_index", "place_of"]
+from search.phonetic.names import PhoneticNames
+from search.result import SearchOptions, SearchPage
 
 
 class SearchIndex(Protocol):
@@ -44,7 +41,7 @@ class SearchIndex(Protocol):
     def get(self, document_id: str) -> Document | None:
         """The document with this id, if there is one."""
 
-    def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
+    def search(self, query: str, options: SearchOptions = SearchOptions()) -> SearchPage:
         """The documents that match any word of a query, the best first. Any text is a query.
 
         A query without words finds all documents that pass the filters, the most popular first; without filters none.
@@ -52,8 +49,8 @@ class SearchIndex(Protocol):
         Raises `InvalidFilter` for filters and facets of fields that have none.
         """
 
-    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
-        """The documents whose names share most with what was heard, in no order; see `sound_keys`.
+    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[PhoneticNames]:
+        """The documents whose names share most with what was heard, in no order; see `search.phonetic.keys`.
 
         Only those that pass all `filters`. A key counts by how seldom it is. Where keys are too many or too common, the
         most common are left out. Raises `InvalidFilter`.

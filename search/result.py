@@ -41,7 +41,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """A page of results, the best first, and how many documents match in `total`, whatever page is shown.
 
     `facets` has, for each field asked for, how many of them have each value: the `MAX_FACET_VALUES` most frequent,

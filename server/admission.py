@@ -49,7 +49,7 @@ class Admission:
         return self.seconds_per_window * self.taken
 
     @property
-    def is_hopeless(self) -> bool:
+    def would_time_out(self) -> bool:
         """Whether a newcomer would wait for a place in vain: those who wait already come first."""
         places_ahead = self.taken + self.waiting - self.max_places + 1
         too_late = max(self.seconds_per_window * (self.taken + self.waiting) - self.max_delay, 0)
@@ -93,7 +93,7 @@ class Admission:
             self._let_in()
 
     async def _enter(self) -> None:
-        if self.is_hopeless:
+        if self.would_time_out:
             raise self.refusal()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

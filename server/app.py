@@ -9,13 +9,13 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from server.errors import install_error_handlers
-from server.middleware.access_log import Observe
+from server.middleware.access_log import AccessLog
 from server.middleware.api_key import RequireKey
 from server.middleware.body_limit import BodyLimit
-from server.middleware.load_shedding import TurnAway
+from server.middleware.load_shedding import LoadShedding
 from server.middleware.origins import CheckOrigin
 from server.middleware.prefix import TakeOffPrefix
-from server.middleware.shutdown_answer import AnswerWhenGivenUp
+from server.middleware.shutdown_answer import ShutdownAnswer
 from server.routes import (
     documents,
     indexes,
@@ -66,13 +66,13 @@ def create_app(settings: Settings, on_failure: Callable[[Exception], None] | Non
     )
     app.state.services = services
     install_error_handlers(app, services.metrics)
-    app.add_middleware(TurnAway, admission=services.admission, metrics=services.metrics)
+    app.add_middleware(LoadShedding, admission=services.admission, metrics=services.metrics)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequireKey, settings=settings, metrics=services.metrics)
-    app.add_middleware(AnswerWhenGivenUp, metrics=services.metrics)
+    app.add_middleware(ShutdownAnswer, metrics=services.metrics)
     # Outside of what else answers, so that an allowed page can read every answer.
     app.add_middleware(CheckOrigin, settings=settings, metrics=services.metrics)
-    app.add_middleware(Observe, metrics=services.metrics)
+    app.add_middleware(AccessLog, metrics=services.metrics)
     if settings.root_path:
         app.add_middleware(TakeOffPrefix, prefix=settings.root_path)
     for routes in (voice_search, search, documents, indexes, models):

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from asr.decoding.contextual_bias import PhraseTrie
 from asr.whisper.tokenizer import Tokenizer
-from pipeline.expected_names import CatalogueNames
+from pipeline.expected_names import CatalogueHotwords
 from search.catalogue import sample_cities
 from search.catalogue.schema import Schema
 from search.configuration import CatalogueOptions, Configuration, read_configuration
@@ -63,7 +63,7 @@ class Catalogue:
         self._with_sample = with_sample
         self._expected_names = expected_names
         self._tokenizer: Tokenizer | None = None
-        self._names: CatalogueNames | None = None
+        self._names: CatalogueHotwords | None = None
         self._index: SearchIndex | None = None
         self._away: IndexAway | None = None
         self._readers = ThreadPoolExecutor(READERS, f"sayseek-search-{name}")
@@ -83,14 +83,14 @@ class Catalogue:
     def names(self) -> PhraseTrie | None:
         """What the decoder is to expect to hear, if anything."""
         if self._names is None and self._index and self._tokenizer:
-            self._names = CatalogueNames(self._index, self._tokenizer, self._expected_names)
+            self._names = CatalogueHotwords(self._index, self._tokenizer, self._expected_names)
         return self._names.trie if self._names else None
 
     async def expect_names(self, tokenizer: Tokenizer) -> None:
         """Have the decoder expect its titles: from now on where it is open, and else soon after it is."""
         self._tokenizer = tokenizer
         if self._index:
-            names = CatalogueNames(self._index, tokenizer, self._expected_names)
+            names = CatalogueHotwords(self._index, tokenizer, self._expected_names)
             try:
                 await in_daemon_thread(names.read)
             except IndexUnavailable as error:

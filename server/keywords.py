@@ -30,13 +30,13 @@ def parse_keywords(given: Iterable[str]) -> dict[str, float]:
     return keywords
 
 
-def can_be_expected(given: Sequence[str]) -> Sequence[str]:
+def validate_keywords(given: Sequence[str]) -> Sequence[str]:
     """The same, checked. Raises PydanticCustomError."""
     parse_keywords(given)
     return given
 
 
-def expected(keywords: Iterable[str], tokenizer: Tokenizer) -> PhraseTrie | None:
+def hotword_trie(keywords: Iterable[str], tokenizer: Tokenizer) -> PhraseTrie | None:
     """The same for a decoder; None where there are none."""
     boosts = {word: NATS * intensifier for word, intensifier in parse_keywords(keywords).items() if intensifier}
     return PhraseTrie.of(tokenizer, boosts, MOST_NATS) if boosts else None

@@ -7,13 +7,13 @@ import gc
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
-def keep_what_is_loaded() -> None:
+def freeze_gc() -> None:
     """Have the garbage collector pass over all that there is now: looking at it takes 100 ms, and all threads wait."""
     gc.collect()
     gc.freeze()
 
 
-def give_back_memory() -> None:
+def trim_malloc() -> None:
     """Return to the system what has been freed and malloc keeps for later, which may be hundreds of megabytes."""
     if _malloc_trim:
         _malloc_trim(0)

@@ -15,12 +15,12 @@ from fastapi import FastAPI
 
 from server.app import create_app
 from server.logs import configure_logging
-from server.memory import keep_what_is_loaded
+from server.memory import freeze_gc
 from server.protocols.http import ACCEPTED_AT_ONCE, QUEUED, Connection, Connections, connection_limit
 from server.protocols.websocket import MAX_MESSAGE_BYTES, WebSocketConnection
 from server.services import Services
 from server.settings import Settings
-from server.threads import threads_end
+from server.threads import join_threads
 
 # That an idle connection is kept. httpx keeps its own for 5: with as few here, a request now and then meets the close.
 KEEP_ALIVE_SECONDS = 8
@@ -44,7 +44,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> Exception | No
     for obeyed in (signal.SIGTERM, signal.SIGINT):
         signal.signal(obeyed, server.handle_exit)
     asyncio.run(_serve(server, listener, services, announce))
-    if services.is_loading or (services.failure is None and not threads_end(LINGER_SECONDS)):
+    if services.is_loading or (services.failure is None and not join_threads(LINGER_SECONDS)):
         # A thread cannot be stopped, and Python's own end would abort inside torch, or wait for a database that hangs.
         logging.shutdown()
         os._exit(0)
@@ -136,6 +136,6 @@ async def _serve(
 async def _announce_when_ready(listener: socket.socket, services: Services, announce: Callable[[str], None]) -> None:
     host, port = listener.getsockname()[:2]
     await services.ready.wait()
-    keep_what_is_loaded()
+    freeze_gc()
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     announce(f"http://{shown}:{port}")

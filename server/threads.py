@@ -41,7 +41,7 @@ def is_loading() -> bool:
     return any(thread.name == LOADING for thread in threading.enumerate())
 
 
-def threads_end(seconds: float) -> bool:
+def join_threads(seconds: float) -> bool:
     """Whether all threads that would keep the process from ending have ended, within so many seconds from now."""
     deadline = time.monotonic() + seconds
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]

@@ -142,7 +142,7 @@ class Endpointer:
         self._sound: deque[bool] = deque(maxlen=self._longest)  # what may be speech, of the last frames
         self._window: deque[bool] = deque(maxlen=options.onset_window)
         self._heard = 0
-        self._is_doubtful = False  # the last frame
+        self._is_tentative = False  # the last frame
         self._previous_end = 0
         self._utterance: _Utterance | None = None
 
@@ -153,15 +153,15 @@ class Endpointer:
             return self._reachable(self._utterance.start)
         return self._start(self._heard - len(self._window))
 
-    def push(self, is_speech: bool, *, is_doubtful: bool = False) -> list[Event]:
+    def push(self, is_speech: bool, *, is_tentative: bool = False) -> list[Event]:
         """Takes the decision about the next frame; gives what that settles, usually nothing.
 
-        `is_doubtful` is what may turn out to be speech: it does not count as such, but is not the silence that ends an
+        `is_tentative` is what may turn out to be speech: it does not count as such, but is not the silence that ends an
         utterance either.
         """
         frame = self._heard
-        self._is_doubtful = is_doubtful
-        self._sound.append(is_speech or is_doubtful)
+        self._is_tentative = is_tentative
+        self._sound.append(is_speech or is_tentative)
         self._heard += 1
         if self._utterance is None:
             self._vote(is_speech)
@@ -264,7 +264,7 @@ class Endpointer:
         utterance = self._utterance
         if utterance is None or not self._ends_by_silence:
             return []
-        patience = self._patience if self._is_doubtful else 0
+        patience = self._patience if self._is_tentative else 0
         return self._close("silence") if self._silence(utterance) >= utterance.hangover + patience else []
 
     def _close(self, ended_by: Literal["silence", "flush"]) -> list[Event]:

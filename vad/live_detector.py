@@ -29,10 +29,10 @@ Frames = npt.NDArray[np.int16]
 
 
 class Decision(NamedTuple):
-    """Of one frame. What is doubtful passes for speech and is loud, but nothing voiced has been heard with it yet."""
+    """Of one frame. What is tentative passes for speech and is loud, but nothing voiced has been heard with it yet."""
 
     is_speech: bool
-    is_doubtful: bool
+    is_tentative: bool
 
 
 class VoiceDetector:
@@ -67,7 +67,7 @@ class VoiceDetector:
         is_speech = is_near and has_voice and (opening or continuing)
         self._speaker.follow(is_speech=is_speech)
         self._since_speech = 0 if is_speech else self._since_speech + 1
-        return Decision(is_speech, is_doubtful=is_near and opening and not has_voice)
+        return Decision(is_speech, is_tentative=is_near and opening and not has_voice)
 
     @property
     def _is_speaking(self) -> bool:

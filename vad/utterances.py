@@ -83,7 +83,7 @@ class UtteranceStream:
         self._audio.append(frames.ravel())
         for decision in self._detector.decide(frames):
             now += FRAME_SAMPLES
-            if events := self._endpointer.push(decision.is_speech, is_doubtful=decision.is_doubtful):
+            if events := self._endpointer.push(decision.is_speech, is_tentative=decision.is_tentative):
                 yield from self._with_audio(events, now)
         self._audio.let_go(self._endpointer.open_from * FRAME_SAMPLES)
 

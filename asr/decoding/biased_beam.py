@@ -13,7 +13,7 @@ from asr.whisper.tokenizer import Tokenizer
 BEAM = 4
 
 
-class BiasedSearch:
+class BiasedBeam:
     """The beam of one window, at most `BEAM` texts: those that gain most. `prompt` tokens were read before each."""
 
     def __init__(self, stepper: Stepper, tokenizer: Tokenizer, prompt: int) -> None:

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decoding.stepper import Favoured
+from asr.decoding.stepper import BiasedTokens
 from asr.whisper.tokenizer import Tokenizer
 
 MOST_BOOST = 20.0  # nats that one phrase can earn
@@ -102,14 +102,14 @@ class PhraseTrie:
         return place if place < end and self.tokens[place] == token else None
 
     @cached_property
-    def beginnings(self) -> Favoured:
+    def beginnings(self) -> BiasedTokens:
         """The tokens with which phrases begin."""
         return self.favoured(0)
 
-    def favoured(self, node: int) -> Favoured:
+    def favoured(self, node: int) -> BiasedTokens:
         """The tokens with which phrases go on."""
         start, end = self.first[node], self.first[node + 1]
-        return Favoured(self.tokens[start:end], self.boosts[start:end])
+        return BiasedTokens(self.tokens[start:end], self.boosts[start:end])
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Earned:
+class BiasState:
     """What a text has earned so far: `boost` by whole phrases, `whole` where its last word ends here.
 
     `matches` are the phrases that it may be in the middle of; they begin at any word. `said` are the nodes of those
@@ -134,13 +134,13 @@ class Earned:
     whole: float = 0.0
     said: frozenset[int] = frozenset()
 
-    def after(self, token: int, *, continues_word: bool) -> "Earned":
+    def after(self, token: int, *, continues_word: bool) -> "BiasState":
         """The same when the text has gone on with a token."""
         boost = self.boost if continues_word else self.whole
         matches = tuple(self._followed((*self.matches, Match(0, boost)), token))
         ended = {match.node: match.before + float(self.trie.boosts[match.node]) for match in matches}
         ended = {node: earned for node, earned in ended.items() if self.trie.ends[node]}
-        return Earned(self.trie, matches, boost, max([boost, *ended.values()]), self.said | ended.keys())
+        return BiasState(self.trie, matches, boost, max([boost, *ended.values()]), self.said | ended.keys())
 
     def _followed(self, matches: Sequence[Match], token: int) -> Iterator[Match]:
         for match in matches:
@@ -154,12 +154,12 @@ class Earned:
         return max(self.whole, *(match.before + float(self.trie.boosts[match.node]) for match in self.matches), 0.0)
 
     @cached_property
-    def favoured(self) -> Favoured:
+    def favoured(self) -> BiasedTokens:
         """What earns more, or would: every token with what the text has earned and hoped for with it."""
         if not self.matches and not self.whole:
             return self.trie.beginnings
         groups = [(self.trie.favoured(match.node), match.before) for match in (*self.matches, Match(0, self.whole))]
-        return Favoured(
+        return BiasedTokens(
             np.concatenate([group.tokens for group, _ in groups]),
             np.concatenate([group.boosts + np.float32(before) for group, before in groups]),
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from asr.decoding.rules import Rules
-from asr.decoding.stepper import Choice, Heard, Past, Row, Stepper
+from asr.decoding.stepper import AudioContext, CacheEntry, Choice, Row, Stepper
 from asr.transcript import Likelihood
 
 TEXTS_AT_ONCE = 16  # of one job; each takes a sequence
@@ -23,11 +23,11 @@ class _Node:
 
     token: int
     position: int
-    pasts: list[Past] = field(default_factory=list)
+    pasts: list[CacheEntry] = field(default_factory=list)
     logprob: float = 0.0
     following: "dict[int, _Node]" = field(default_factory=dict)
 
-    def grow(self, tokens: Sequence[int], past: Past) -> "_Node":
+    def grow(self, tokens: Sequence[int], past: CacheEntry) -> "_Node":
         """The node that these tokens after this one lead to in a sequence, made where there is none."""
         node = self
         node.pasts.append(past)
@@ -44,7 +44,9 @@ class TextScoring:
     transcript may have is impossible.
     """
 
-    def __init__(self, stepper: Stepper, audio: Heard, rules: Rules, language: str, texts: Sequence[str]) -> None:
+    def __init__(
+        self, stepper: Stepper, audio: AudioContext, rules: Rules, language: str, texts: Sequence[str]
+    ) -> None:
         self._stepper = stepper
         self._audio = audio
         self._rules = rules
@@ -55,7 +57,7 @@ class TextScoring:
         self._ends: dict[int, _Node] = {}  # of the texts that are being read
         self._pending: list[_Node] = []  # each after the one above it
         self._reading: list[_Node] = []
-        self._held: list[Past] = []
+        self._held: list[CacheEntry] = []
 
     @property
     def finished(self) -> bool:

@@ -29,7 +29,7 @@ MAX_COMPRESSION_RATIO = 2.4
 MIN_AVG_LOGPROB = -1.0  # the same section's
 
 
-def is_invented(window: DecodedWindow, *, is_partial: bool = False) -> bool:
+def is_hallucination(window: DecodedWindow, *, is_partial: bool = False) -> bool:
     """Whether there was no speech in a window, by the model's own doubt and by how its reading looks.
 
     Where only half a sentence could be heard, `is_partial`, it doubts much that was said.
@@ -62,7 +62,7 @@ def _least_confidence(window: DecodedWindow) -> float:
     return MIN_SECOND_CONFIDENCE if window.doubted else MIN_CONFIDENCE
 
 
-def is_doubtful(window: DecodedWindow) -> bool:
+def needs_fallback(window: DecodedWindow) -> bool:
     """Whether a window deserves a second hearing: nothing was heard, or by Whisper's own measures not well.
 
     They are: no end, unsure. A loop is not heard better, only for longer.
@@ -70,7 +70,7 @@ def is_doubtful(window: DecodedWindow) -> bool:
     if window.looped:
         return False
     return (
-        is_invented(window)
+        is_hallucination(window)
         or not window.complete
         or window.best.avg_logprob < MIN_AVG_LOGPROB
         or compression_ratio(window.best.text) > MAX_COMPRESSION_RATIO

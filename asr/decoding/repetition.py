@@ -17,7 +17,7 @@ ROUNDS_PAST_END = 4  # after the likeliest end: with fewer the next one may be l
 SHARE_PAST_END = 0.5  # of what was said up to there: the longer a loop, the slower its end comes and goes
 
 
-class LoopWatch:
+class RepetitionDetector:
     """Follows a text as it grows, of so many seconds of sound.
 
     `end_logprobs` are those of the text's end, before its first token and after each.

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from asr.decoding.contextual_bias import Earned
-from asr.decoding.stepper import Past
+from asr.decoding.contextual_bias import BiasState
+from asr.decoding.stepper import CacheEntry
 from asr.whisper.tokenizer import Tokenizer
 
 
@@ -15,12 +15,12 @@ class TokenSequence:
     likelier the text was from which it departed to follow them, and what that had earned already.
     """
 
-    past: Past | None
+    past: CacheEntry | None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
     at_branch: float = 0.0
-    earned: Earned | None = None
+    earned: BiasState | None = None
     cost: float = 0.0
 
     def append(self, token: int, logprob: float, tokenizer: Tokenizer) -> None:

@@ -23,7 +23,7 @@ FAVOURITES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class AudioContext:
     """Encoded audio as the decoder looks at it, `length` frames: keys and values of every layer and head.
 
     `bias` (length,) is added to the attention's scores. How keys and values are laid out is the stepper's own.
@@ -39,15 +39,15 @@ class Heard:
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class CacheEntry:
     """A sequence's place in the cache of keys and values, and its audio; only a stepper looks inside."""
 
     place: Any
-    audio: Heard
+    audio: AudioContext
 
 
 @dataclass(frozen=True, eq=False)
-class Favoured:
+class BiasedTokens:
     """Tokens (n,) that one would rather see next, and by how much: `boosts` (n,), in nats."""
 
     tokens: NDArray[np.int32]
@@ -69,14 +69,14 @@ class Row:
     other sequences about the same audio that begin alike: they, too, have read what is read here.
     """
 
-    past: Past
+    past: CacheEntry
     token: int
     position: int
     mask: Tensor | None = None
     wants_logits: bool = False
     expected: int | None = None
-    favoured: Favoured | None = None
-    beside: Sequence[Past] = ()
+    favoured: BiasedTokens | None = None
+    beside: Sequence[CacheEntry] = ()
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,16 @@ class Stepper(Protocol):
     def precision(self) -> str:
         """The arithmetic, for people: such as `int8` or `bfloat16`."""
 
-    def hear(self, window: EncodedWindow) -> Heard:
+    def hear(self, window: EncodedWindow) -> AudioContext:
         """Make ready what the decoder looks at: keys and values of the encoded audio, to `begin` sequences with."""
 
-    def begin(self, audio: Heard) -> Past:
+    def begin(self, audio: AudioContext) -> CacheEntry:
         """A place in the cache for a new sequence about this audio."""
 
-    def fork(self, past: Past, length: int) -> Past:
+    def fork(self, past: CacheEntry, length: int) -> CacheEntry:
         """A new place that holds the first `length` positions of another sequence."""
 
-    def release(self, past: Past) -> None:
+    def release(self, past: CacheEntry) -> None:
         """Give a sequence's place back."""
 
     def step(self, rows: Sequence[Row]) -> list[Choice]:

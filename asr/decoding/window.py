@@ -14,13 +14,13 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from asr.decoding.biased_beam import BiasedSearch
-from asr.decoding.contextual_bias import Earned
+from asr.decoding.biased_beam import BiasedBeam
+from asr.decoding.contextual_bias import BiasState
 from asr.decoding.hypothesis import MAX_NO_SPEECH_PROBABILITY, DecodedWindow, DecodingOptions, Reading
-from asr.decoding.repetition import LoopWatch
+from asr.decoding.repetition import RepetitionDetector
 from asr.decoding.rules import Rules
 from asr.decoding.sequence import TokenSequence
-from asr.decoding.stepper import Choice, Heard, Row, Stepper
+from asr.decoding.stepper import AudioContext, Choice, Row, Stepper
 from asr.whisper.tokenizer import Tokenizer
 
 MIN_BRANCH_PROBABILITY = 0.05  # a second choice less likely than this is no alternative
@@ -36,7 +36,12 @@ class WindowDecoding:
     """
 
     def __init__(
-        self, stepper: Stepper, audio: Heard, rules: Rules, options: DecodingOptions, seconds: float = WINDOW_SECONDS
+        self,
+        stepper: Stepper,
+        audio: AudioContext,
+        rules: Rules,
+        options: DecodingOptions,
+        seconds: float = WINDOW_SECONDS,
     ) -> None:
         self.audio = audio
         self._stepper = stepper
@@ -47,11 +52,11 @@ class WindowDecoding:
         self._prompt = rules.tokenizer.prompt(self._language) if self._language else [rules.tokenizer.sot]
         self._forced = options.forced[: rules.max_tokens - 1]  # as many as fit
         self._prompt_read = 0
-        self._greedy = TokenSequence(stepper.begin(audio), earned=Earned(options.bias) if options.bias else None)
+        self._greedy = TokenSequence(stepper.begin(audio), earned=BiasState(options.bias) if options.bias else None)
         self._branches: list[TokenSequence] = []
-        self._biased: BiasedSearch | None = None
+        self._biased: BiasedBeam | None = None
         self._ending = 0.0
-        self._watch = LoopWatch(seconds)
+        self._watch = RepetitionDetector(seconds)
 
     @property
     def finished(self) -> bool:
@@ -154,7 +159,7 @@ class WindowDecoding:
         self._prompt_read = len(self._prompt)
         *before, last = choices[-1 - len(self._forced) :]
         if self._options.bias and self._no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
-            self._biased = BiasedSearch(self._stepper, tokenizer, len(self._prompt))
+            self._biased = BiasedBeam(self._stepper, tokenizer, len(self._prompt))
         else:
             self._greedy.earned = None
         departures: list[tuple[TokenSequence, TokenSequence]] = []
@@ -167,11 +172,11 @@ class WindowDecoding:
         if self._biased:
             self._biased.keep(departures)
 
-    def _earned_by_forced(self) -> list[Earned]:
+    def _earned_by_forced(self) -> list[BiasState]:
         """What the text has earned by expected phrases before each of the forced tokens, and after all of them."""
         if not self._options.bias:
             return []
-        earned = [Earned(self._options.bias)]
+        earned = [BiasState(self._options.bias)]
         for token in self._forced:
             earned.append(earned[-1].after(token, continues_word=token in self._rules.tokenizer.spelling))
         return earned

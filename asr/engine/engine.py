@@ -21,16 +21,16 @@ from asr.audio.comfort_noise import with_comfort_noise
 from asr.audio.decode import SAMPLE_RATE, Samples
 from asr.audio.features import frame_count, log_mel_spectrogram
 from asr.decoding.forced_scoring import TextScoring
-from asr.decoding.hallucination import is_doubtful, is_invented
+from asr.decoding.hallucination import is_hallucination, needs_fallback
 from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
 from asr.decoding.rules import Rules
 from asr.decoding.stable_prefix import begins_with
-from asr.decoding.stepper import Heard, Row
+from asr.decoding.stepper import AudioContext, Row
 from asr.decoding.window import WindowDecoding
-from asr.engine.jobs import DecodedClip, Hearing, HearingJob, Job, ScoringJob
-from asr.engine.scheduler import Scheduler, Turn
+from asr.engine.jobs import DecodedClip, Job, ScoringJob, TranscriptionJob, WindowInFlight
+from asr.engine.scheduler import ScheduledBatch, Scheduler
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
-from asr.runtime.choose import Compute
+from asr.runtime.choose import Backend
 from asr.runtime.measuring import Measured
 from asr.transcript import Likelihood
 from asr.whisper.checkpoints import Checkpoint
@@ -51,14 +51,14 @@ class Engine:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        compute: Compute | None = None,
+        compute: Backend | None = None,
         *,
         max_queue: int = 64,
         whole_windows: bool = False,
         threads: Callable[[], int] | None = None,
     ) -> None:
         self.checkpoint = checkpoint
-        self.compute = compute or Compute.plain(checkpoint)
+        self.compute = compute or Backend.plain(checkpoint)
         self._threads = threads or (lambda: self.compute.threads)
         self.max_queue = max_queue
         self.whole_windows = whole_windows
@@ -103,7 +103,7 @@ class Engine:
 
         Raises EngineBusy when the queue is full and EngineClosed after `close`.
         """
-        job = HearingJob(windows, options, self._hearing(windows[0]), deferrable)
+        job = TranscriptionJob(windows, options, self._hearing(windows[0]), deferrable)
         with self._changed:
             if self._closed:
                 raise EngineClosed("The server is shutting down. Try again in a moment.")
@@ -115,7 +115,7 @@ class Engine:
         job.future.add_done_callback(lambda future: self._drop_waiting(job) if future.cancelled() else None)
         return job.future
 
-    def score(self, audio: Heard, language: str, texts: Sequence[str]) -> "Future[list[Likelihood]]":
+    def score(self, audio: AudioContext, language: str, texts: Sequence[str]) -> "Future[list[Likelihood]]":
         """How likely each text is for audio that this engine has heard, before all that waits: its clip had its turn.
 
         Cancelling the future drops it. Raises EngineClosed after `close`.
@@ -159,12 +159,12 @@ class Engine:
             while (turn := self._next_turn()) is not None:
                 started = time.monotonic()
                 torch.set_num_threads(self._threads())
-                self._encode([job for job in turn.encode if isinstance(job, HearingJob)])
+                self._encode([job for job in turn.encode if isinstance(job, TranscriptionJob)])
                 self._begin_scoring([job for job in turn.encode if isinstance(job, ScoringJob)])
                 self._read([job for job in turn.read if job.reading])  # without those that failed just now
                 self.busy_seconds += time.monotonic() - started
 
-    def _next_turn(self) -> Turn[Job] | None:
+    def _next_turn(self) -> ScheduledBatch[Job] | None:
         """Wait for work; None when the engine is closed and nothing is left."""
         with self._changed:
             for job in [*self._scheduler.reading, *self._scheduler.queued]:
@@ -173,9 +173,9 @@ class Engine:
             self._changed.wait_for(lambda: self._scheduler.has_work or self._closed)
             return self._scheduler.next_turn() if self._scheduler.has_work else None
 
-    def _hearing(self, samples: Samples) -> Hearing:
+    def _hearing(self, samples: Samples) -> WindowInFlight:
         whole = self.whole_windows
-        return Hearing(samples, None if whole else self.compute.encoder.frames(frame_count(len(samples))))
+        return WindowInFlight(samples, None if whole else self.compute.encoder.frames(frame_count(len(samples))))
 
     def _begin_scoring(self, jobs: Sequence[ScoringJob]) -> None:
         for job in jobs:
@@ -186,7 +186,7 @@ class Engine:
             except Exception as error:
                 self._fail([job], error)
 
-    def _encode(self, jobs: Sequence[HearingJob]) -> None:
+    def _encode(self, jobs: Sequence[TranscriptionJob]) -> None:
         """Encode the windows of jobs of one kind; they are read from the next step on."""
         if not jobs:
             return
@@ -204,14 +204,14 @@ class Engine:
             job.hearing.encoded_at = time.monotonic()
             job.hearing.encode_seconds += job.hearing.encoded_at - started
 
-    def _begin(self, job: HearingJob, audio: Heard) -> None:
+    def _begin(self, job: TranscriptionJob, audio: AudioContext) -> None:
         try:
             seconds = len(job.hearing.samples) / SAMPLE_RATE
             job.hearing.decoding = WindowDecoding(self.compute.stepper, audio, self._rules, job.options, seconds)
         except Exception as error:
             self._fail([job], error)
 
-    def _heard(self, hearings: Sequence[Hearing]) -> list[Heard]:
+    def _heard(self, hearings: Sequence[WindowInFlight]) -> list[AudioContext]:
         """Windows of one kind, as the decoder looks at them."""
         n_mels, device = self.checkpoint.model.dims.n_mels, self.compute.device
         mels = [log_mel_spectrogram(hearing.samples, n_mels, device) for hearing in hearings]
@@ -219,7 +219,7 @@ class Engine:
         windows = encoder.encode_whole(mels) if hearings[0].whole else encoder.encode(mels)
         return [self.compute.stepper.hear(window) for window in windows]
 
-    def _fail_encoding(self, jobs: Sequence[HearingJob], error: Exception) -> None:
+    def _fail_encoding(self, jobs: Sequence[TranscriptionJob], error: Exception) -> None:
         """Those that cannot be encoded together are encoded one by one: only what is at fault itself fails."""
         if len(jobs) == 1:
             self._fail(jobs, error)
@@ -256,7 +256,7 @@ class Engine:
             return ()
 
     def _finish(self, job: Job) -> None:
-        if isinstance(job, HearingJob) and job.hearing.decoding:
+        if isinstance(job, TranscriptionJob) and job.hearing.decoding:
             self._finish_window(job, job.hearing.decoding)
         elif isinstance(job, ScoringJob) and job.reading:
             likelihoods = job.reading.result()
@@ -264,11 +264,11 @@ class Engine:
                 self._leave(job)
             _resolve(job.future, likelihoods)
 
-    def _finish_window(self, job: HearingJob, decoding: WindowDecoding) -> None:
+    def _finish_window(self, job: TranscriptionJob, decoding: WindowDecoding) -> None:
         """Have it read or heard again if need be; else give up its seats, and go on to the next window or answer."""
         seconds = len(job.hearing.samples) / SAMPLE_RATE
         window = replace(decoding.result(), doubted=job.hearing.doubted, seconds=seconds)
-        doubted = not job.hearing.whole and not job.deferrable and is_doubtful(window)
+        doubted = not job.hearing.whole and not job.deferrable and needs_fallback(window)
         if not doubted and not begins_with(window.best.text, job.options.stable):
             self._read_again(job, decoding)
             return
@@ -276,7 +276,7 @@ class Engine:
             self._leave(job)
             job.hearing.decode_seconds += time.monotonic() - job.hearing.encoded_at
             if doubted:
-                job.hearing.doubted = is_invented(window)
+                job.hearing.doubted = is_hallucination(window)
                 self._hear_again(job)
             else:
                 self._keep(job, window)
@@ -285,20 +285,20 @@ class Engine:
             score = partial(self.score, decoding.audio, window.language) if keeps else None
             _resolve(job.future, DecodedClip(tuple(job.decoded), job.queue_seconds or 0.0, score))
 
-    def _read_again(self, job: HearingJob, contradiction: WindowDecoding) -> None:
+    def _read_again(self, job: TranscriptionJob, contradiction: WindowDecoding) -> None:
         """With the stable words forced: it was read otherwise. It keeps its seats and is not encoded anew."""
         contradiction.close()
         forced = self.checkpoint.tokenizer.encode(job.options.stable)
         job.options = replace(job.options, forced=forced, stable="")
         self._begin(job, contradiction.audio)
 
-    def _hear_again(self, job: HearingJob) -> None:
+    def _hear_again(self, job: TranscriptionJob) -> None:
         job.hearing.frames = None
         job.hearing.samples = with_comfort_noise(job.hearing.samples)
         self.windows_doubted += 1
         self._scheduler.add_first(job)
 
-    def _keep(self, job: HearingJob, window: DecodedWindow) -> None:
+    def _keep(self, job: TranscriptionJob, window: DecodedWindow) -> None:
         """Take down what a window says, and queue for the next."""
         self.windows_heard += 1
         spent = job.hearing
@@ -322,7 +322,7 @@ class Engine:
         self._scheduler.remove(job)
         if not (reading := job.reading):
             return
-        if isinstance(job, HearingJob):
+        if isinstance(job, TranscriptionJob):
             self.hearings += 1
             job.hearing.decoding = None
         else:

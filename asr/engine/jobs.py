@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from asr.audio.decode import Samples
 from asr.decoding.forced_scoring import TextScoring
 from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
-from asr.decoding.stepper import Heard
+from asr.decoding.stepper import AudioContext
 from asr.decoding.window import WindowDecoding
 from asr.transcript import Likelihood
 
@@ -29,7 +29,7 @@ class DecodedClip:
 
 
 @dataclass
-class Hearing:
+class WindowInFlight:
     """One window on its way through the engine, first as its own frames and, if that is doubted, as a whole window.
 
     `samples` are at 16 kHz, `frames` how many they are encoded as; None for a whole window. The seconds are those of
@@ -50,7 +50,7 @@ class Hearing:
 
 
 @dataclass(eq=False)
-class HearingJob:
+class TranscriptionJob:
     """One clip's whole state in the engine; `windows` are samples at 16 kHz, at most 30 s each.
 
     `hearing` is the window whose turn it is, which comes after those `decoded`.
@@ -58,7 +58,7 @@ class HearingJob:
 
     windows: Sequence[Samples]
     options: DecodingOptions
-    hearing: Hearing
+    hearing: WindowInFlight
     deferrable: bool = False
     future: "Future[DecodedClip]" = field(default_factory=Future)
     submitted: float = field(default_factory=time.monotonic)
@@ -87,7 +87,7 @@ class HearingJob:
 class ScoringJob:
     """Texts that are read against audio which was encoded before. It takes a seat, for all of them, for a moment."""
 
-    audio: Heard
+    audio: AudioContext
     language: str
     texts: Sequence[str]
     reading: TextScoring | None = None
@@ -96,4 +96,4 @@ class ScoringJob:
     kind = "scoring"
 
 
-Job = HearingJob | ScoringJob
+Job = TranscriptionJob | ScoringJob

@@ -13,7 +13,7 @@ from asr.audio.decode import Samples
 from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
-from asr.runtime.choose import Compute
+from asr.runtime.choose import Backend
 from asr.runtime.cpu_shares import THREADS
 from asr.runtime.measuring import Measured
 from asr.whisper.checkpoints import Checkpoint
@@ -54,7 +54,7 @@ class Replicas:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, computes: Sequence[Compute], *, max_queue: int = 64, whole_windows: bool = False
+        self, checkpoint: Checkpoint, computes: Sequence[Backend], *, max_queue: int = 64, whole_windows: bool = False
     ) -> None:
         self.checkpoint = checkpoint
         self.whole_windows = whole_windows

@@ -19,7 +19,7 @@ from typing import Generic, Protocol, TypeVar
 STEPS_BETWEEN_ENCODINGS = 4
 
 
-class Seated(Protocol):
+class Schedulable(Protocol):
     """What is scheduled: something that takes `seats` while it is being read.
 
     Windows of an equal `kind` may be encoded together.
@@ -32,11 +32,11 @@ class Seated(Protocol):
     def kind(self) -> Hashable: ...
 
 
-T = TypeVar("T", bound=Seated)
+T = TypeVar("T", bound=Schedulable)
 
 
 @dataclass(frozen=True)
-class Turn(Generic[T]):
+class ScheduledBatch(Generic[T]):
     """What the engine does next: encode windows of one kind, if any, then read all of these a step further."""
 
     encode: tuple[T, ...]
@@ -80,7 +80,7 @@ class Scheduler(Generic[T]):
             if item in place:
                 place.remove(item)
 
-    def next_turn(self) -> Turn[T]:
+    def next_turn(self) -> ScheduledBatch[T]:
         """Decide the next turn; those that are to be encoded take their seats."""
         queue = self.waiting or self.deferred
         encode: list[T] = []
@@ -91,7 +91,7 @@ class Scheduler(Generic[T]):
                     encode.append(self._seated(queue, item))
             self._steps_since_encoding = 0
         self._steps_since_encoding += 1
-        return Turn(tuple(encode), tuple(self.reading))
+        return ScheduledBatch(tuple(encode), tuple(self.reading))
 
     @property
     def _free(self) -> int:

@@ -13,9 +13,9 @@ import torch
 from asr.decoding.stepper import Stepper
 from asr.runtime.native.encoder import NativeEncoder
 from asr.runtime.native.library import Kernels, NativeUnavailable, load_kernels
-from asr.runtime.native.stepper import NativeSteps
+from asr.runtime.native.stepper import NativeStepper
 from asr.runtime.precision import AUTO_INSTRUCTIONS, Precision
-from asr.runtime.torch_stepper import TorchSteps
+from asr.runtime.torch_stepper import TorchStepper
 from asr.whisper.encoding import Encoder, VirtualSilence
 from asr.whisper.model import AudioEncoder, TextDecoder
 
@@ -52,7 +52,7 @@ class InTorch:
 
     def steppers(self, decoder: TextDecoder, silence: VirtualSilence, context: int, count: int = 1) -> list[Stepper]:
         converted = self._converted(decoder)
-        return [TorchSteps(converted, silence, context=context) for _ in range(count)]
+        return [TorchStepper(converted, silence, context=context) for _ in range(count)]
 
     def _converted(self, part: Part) -> Part:
         return part if next(part.parameters()).dtype is self.kind else deepcopy(part).to(self.kind)
@@ -72,7 +72,7 @@ class InInt8:
         return NativeEncoder(encoder, self.kernels, convolutions=best_in_torch(), silence=silence)
 
     def steppers(self, decoder: TextDecoder, silence: VirtualSilence, context: int, count: int = 1) -> list[Stepper]:
-        stepper = NativeSteps(decoder, silence, self.kernels, context=context)
+        stepper = NativeStepper(decoder, silence, self.kernels, context=context)
         return [stepper, *(stepper.with_a_cache_of_its_own() for _ in range(count - 1))]
 
 

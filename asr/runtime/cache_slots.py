@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Slots:
+class CacheSlots:
     """Tensors of the given shapes with a dimension before: the slots. They keep the dtype and device of `like`.
 
     Where no slot is free, `at_once` more are made, and what there is moves to other addresses.

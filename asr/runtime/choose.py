@@ -11,8 +11,8 @@ import torch
 from asr.decoding.rules import Rules
 from asr.decoding.stepper import Stepper
 from asr.runtime.arithmetic import Arithmetic, InTorch, candidates, in_torch
-from asr.runtime.cpu_shares import THREADS, Shares, share_out, usable_cores
-from asr.runtime.cuda_stepper import StaticSteps, sequence_bytes
+from asr.runtime.cpu_shares import THREADS, CpuShares, allocate_cpus, usable_cores
+from asr.runtime.cuda_stepper import CudaStepper, sequence_bytes
 from asr.runtime.measuring import Measured, measured
 from asr.runtime.native.library import UnsuitableModel
 from asr.runtime.precision import AUTO_INSTRUCTIONS, Precision
@@ -30,7 +30,7 @@ GPU_SHARE = 0.6  # of the free memory, for sequences; the rest is for what a ste
 
 
 @dataclass(frozen=True)
-class Compute:
+class Backend:
     """The parts that an engine runs, on how many CPU threads.
 
     `sequences` is how many are read at once, over all clips; `encode_at_once` how many windows are encoded together:
@@ -51,33 +51,33 @@ class Compute:
         return f"encoder {self.encoder.precision}, decoder {self.stepper.precision}, {where}"
 
     @classmethod
-    def plain(cls, checkpoint: Checkpoint, threads: int | None = None) -> "Compute":
+    def plain(cls, checkpoint: Checkpoint, threads: int | None = None) -> "Backend":
         """The network as it is, in float32 on the CPU."""
         (compute,) = _on_cpu(checkpoint, [InTorch(torch.float32)], _alone(threads), None)
         return compute
 
 
-def choose_compute(
+def choose_backend(
     checkpoint: Checkpoint,
     precision: Precision = Precision.AUTO,
     *,
     threads: int | None = None,
     instructions: str = AUTO_INSTRUCTIONS,
     cache: Path | None = None,
-) -> Compute:
-    """As `choose_computes`, for one engine that has the machine to itself."""
-    (compute,) = choose_computes(checkpoint, precision, _alone(threads), instructions=instructions, cache=cache)
+) -> Backend:
+    """As `choose_backends`, for one engine that has the machine to itself."""
+    (compute,) = choose_backends(checkpoint, precision, _alone(threads), instructions=instructions, cache=cache)
     return compute
 
 
-def choose_computes(
+def choose_backends(
     checkpoint: Checkpoint,
     precision: Precision,
-    shares: Shares,
+    shares: CpuShares,
     *,
     instructions: str = AUTO_INSTRUCTIONS,
     cache: Path | None = None,
-) -> list[Compute]:
+) -> list[Backend]:
     """The arithmetic that was asked for, for each replica.
 
     A GPU is used where there is one, but for INT8 and for `instructions` that are named, which only the CPU has. On the
@@ -97,23 +97,23 @@ def choose_computes(
         return _on_cpu(checkpoint, in_torch(), shares, cache)
 
 
-def shares_here(replicas: int = 0, threads: int = 0) -> Shares:
+def shares_here(replicas: int = 0, threads: int = 0) -> CpuShares:
     """Shares of this machine, as much of it as the process may use."""
-    return share_out(usable_cores(), torch.cuda.device_count(), replicas=replicas, threads=threads)
+    return allocate_cpus(usable_cores(), torch.cuda.device_count(), replicas=replicas, threads=threads)
 
 
-def threads_of_one(shares: Shares) -> int:
+def threads_of_one(shares: CpuShares) -> int:
     """How many a clip has that is alone: those of all replicas."""
     return min(THREADS, shares.threads * shares.replicas)
 
 
-def _alone(threads: int | None) -> Shares:
+def _alone(threads: int | None) -> CpuShares:
     return shares_here(replicas=1, threads=threads or 0)
 
 
 def _on_cpu(
-    checkpoint: Checkpoint, arithmetics: Sequence[Arithmetic], shares: Shares, cache: Path | None
-) -> list[Compute]:
+    checkpoint: Checkpoint, arithmetics: Sequence[Arithmetic], shares: CpuShares, cache: Path | None
+) -> list[Backend]:
     """The fastest of them, measured where there are several. Raises UnsuitableModel."""
     model, context = checkpoint.model, Rules.of(checkpoint).context
     times = None
@@ -124,10 +124,10 @@ def _on_cpu(
         for_encoder, for_decoder = map(by_name.__getitem__, times.best())
     encoder = for_encoder.encoder(model.encoder)
     steppers = for_decoder.steppers(model.decoder, encoder.silence, context, shares.replicas)
-    return [Compute(encoder, stepper, shares.threads, CPU, measured=times) for stepper in steppers]
+    return [Backend(encoder, stepper, shares.threads, CPU, measured=times) for stepper in steppers]
 
 
-def _dealt(shares: Shares) -> list[tuple[torch.device, int]]:
+def _dealt(shares: CpuShares) -> list[tuple[torch.device, int]]:
     """For each replica its GPU, of which there are taken as many in turn, and how many replicas that one has."""
     gpus = torch.cuda.device_count()
     return [
@@ -136,7 +136,7 @@ def _dealt(shares: Shares) -> list[tuple[torch.device, int]]:
     ]
 
 
-def _on_gpu(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, sharers: int, threads: int) -> Compute:
+def _on_gpu(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, sharers: int, threads: int) -> Backend:
     """One of `sharers` replicas on a GPU."""
     torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
     model = deepcopy(checkpoint.model).to(device, kind)
@@ -144,8 +144,8 @@ def _on_gpu(checkpoint: Checkpoint, device: torch.device, kind: torch.dtype, sha
     free, _ = torch.cuda.mem_get_info(device)
     affordable = int(GPU_SHARE * free / sharers) // sequence_bytes(model.decoder, context)
     sequences = max(1, min(GPU_SEQUENCES, affordable))
-    stepper = StaticSteps(model.decoder, encoder.silence, context=context, places=sequences)
-    return Compute(encoder, stepper, threads, device, sequences, GPU_ENCODINGS)
+    stepper = CudaStepper(model.decoder, encoder.silence, context=context, places=sequences)
+    return Backend(encoder, stepper, threads, device, sequences, GPU_ENCODINGS)
 
 
 def best_of_gpu() -> torch.dtype:

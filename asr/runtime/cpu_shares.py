@@ -27,7 +27,7 @@ AUDIO_WORKERS = (2, 8)  # at least, so that one hostile file does not hold up al
 
 
 @dataclass(frozen=True)
-class Shares:
+class CpuShares:
     """How many engines, how many threads each of them has while all work, and how many processes decode audio."""
 
     replicas: int
@@ -35,13 +35,13 @@ class Shares:
     audio_workers: int
 
 
-def share_out(cores: int, gpus: int = 0, *, replicas: int = 0, threads: int = 0) -> Shares:
+def allocate_cpus(cores: int, gpus: int = 0, *, replicas: int = 0, threads: int = 0) -> CpuShares:
     """Share out the cores that the process may use; 0 replicas or threads: as many as serve best."""
     left = cores - cores // BESIDE
     replicas = replicas or gpus or min(REPLICAS, max(min(2, left), -(-left // CORES)), max(1, left // (threads or 1)))
     threads = threads or min(THREADS, max(1, left // replicas))
     fewest, most = AUDIO_WORKERS
-    return Shares(replicas, threads, min(most, max(fewest, cores // BESIDE)))
+    return CpuShares(replicas, threads, min(most, max(fewest, cores // BESIDE)))
 
 
 def usable_cores() -> int:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asr.decoding.stepper import FORBIDDEN, Heard, Past, Row
-from asr.runtime.cache_slots import Slots
+from asr.decoding.stepper import FORBIDDEN, AudioContext, CacheEntry, Row
+from asr.runtime.cache_slots import CacheSlots
 from asr.runtime.cuda_graphs import CudaGraphs
-from asr.runtime.torch_stepper import Listen, TorchSteps
+from asr.runtime.torch_stepper import Listen, TorchStepper
 from asr.whisper.encoding import VirtualSilence
 from asr.whisper.model import TextDecoder, attention
 
@@ -40,7 +40,7 @@ class _Kept:
     pasts: int = 0
 
 
-class StaticSteps(TorchSteps):
+class CudaStepper(TorchStepper):
     """`asr.decoding.stepper.Stepper`, made for up to `places` sequences at once; with more it takes time to make room.
 
     With `graphs` each shape of a step is captured when it is first met, on a GPU. On a CPU the same runs without.
@@ -53,8 +53,8 @@ class StaticSteps(TorchSteps):
         dims = decoder.dims
         longest = _rounded_up(silence.frames, FRAMES_AT_ONCE)
         kept = (dims.n_text_layer, dims.n_text_head, longest, dims.n_text_state // dims.n_text_head)
-        self.audios = Slots(self._weight, (kept, kept, (longest,)), places + 1)
-        self._kept: dict[Heard, _Kept] = {}
+        self.audios = CacheSlots(self._weight, (kept, kept, (longest,)), places + 1)
+        self._kept: dict[AudioContext, _Kept] = {}
         for slots in (self.cache, self.audios):
             slots.take()  # PADDING, the first; with it come all the others
         device = self._weight.device
@@ -64,7 +64,7 @@ class StaticSteps(TorchSteps):
     def precision(self) -> str:
         return super().precision + (" in CUDA graphs" if self._graphs and self._graphs.work else "")
 
-    def begin(self, audio: Heard) -> Past:
+    def begin(self, audio: AudioContext) -> CacheEntry:
         room = len(self.cache), len(self.audios)
         kept = self._kept.get(audio) or self._keep(audio)
         past = super().begin(audio)
@@ -73,7 +73,7 @@ class StaticSteps(TorchSteps):
             self._graphs.forget()
         return past
 
-    def release(self, past: Past) -> None:
+    def release(self, past: CacheEntry) -> None:
         super().release(past)
         kept = self._kept[past.audio]
         kept.pasts -= 1
@@ -119,7 +119,7 @@ class StaticSteps(TorchSteps):
 
         return listen
 
-    def _keep(self, audio: Heard) -> _Kept:
+    def _keep(self, audio: AudioContext) -> _Kept:
         kept = self._kept[audio] = _Kept(self.audios.take())
         keys, values, bias = self.audios.tensors
         keys[kept.slot, :, :, : audio.length] = audio.keys

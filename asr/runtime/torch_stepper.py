@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from asr.decoding.stepper import FAVOURITES, Choice, Heard, Past, Row
-from asr.runtime.cache_slots import Slots
+from asr.decoding.stepper import FAVOURITES, AudioContext, CacheEntry, Choice, Row
+from asr.runtime.cache_slots import CacheSlots
 from asr.whisper.encoding import EncodedWindow, VirtualSilence
 from asr.whisper.model import DecoderBlock, TextDecoder, attention
 
@@ -23,7 +23,7 @@ Listen = Callable[[int, Tensor], Tensor]
 """A layer's number and its queries, (rows, heads, 1, head_dim) → what they attend to in the audio, of that shape."""
 
 
-class TorchSteps:
+class TorchStepper:
     """`asr.decoding.stepper.Stepper`; `context` is the most tokens that a sequence may have."""
 
     def __init__(
@@ -36,31 +36,31 @@ class TorchSteps:
         self._silence = silence
         self._silent_keys, self._silent_values = self._projected(silence.encoded)
         cached = (dims.n_text_layer, dims.n_text_head, context, dims.n_text_state // dims.n_text_head)
-        self.cache = Slots(self._weight, (cached, cached), places_at_once)
+        self.cache = CacheSlots(self._weight, (cached, cached), places_at_once)
         self._no_mask = torch.zeros(dims.n_vocab, device=self._weight.device)
 
     @property
     def precision(self) -> str:
         return str(self._weight.dtype).removeprefix("torch.")
 
-    def hear(self, window: EncodedWindow) -> Heard:
+    def hear(self, window: EncodedWindow) -> AudioContext:
         """Its keys and values are both (layers, heads, length, head_dim)."""
         keys, values = self._projected(window.encoded)
         silent_from = self._silence.after(window.frames)
         keys = torch.cat((keys, self._silent_keys[:, :, silent_from:]), dim=2)
         values = torch.cat((values, self._silent_values[:, :, silent_from:]), dim=2)
-        return Heard(keys, values, self._silence.biases(window.frames).to(self._weight))
+        return AudioContext(keys, values, self._silence.biases(window.frames).to(self._weight))
 
-    def begin(self, audio: Heard) -> Past:
-        return Past(self.cache.take(), audio)
+    def begin(self, audio: AudioContext) -> CacheEntry:
+        return CacheEntry(self.cache.take(), audio)
 
-    def fork(self, past: Past, length: int) -> Past:
+    def fork(self, past: CacheEntry, length: int) -> CacheEntry:
         copy = self.begin(past.audio)
         for cached in self.cache.tensors:
             cached[copy.place, :, :, :length] = cached[past.place, :, :, :length]
         return copy
 
-    def release(self, past: Past) -> None:
+    def release(self, past: CacheEntry) -> None:
         self.cache.give_back(past.place)
 
     @torch.inference_mode()

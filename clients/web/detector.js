@@ -100,7 +100,7 @@ export class VoiceDetector {
   }
 
   /**
-   * Of the stream's next frame (Int16Array): `isSpeech`; or `isDoubtful`, where it passes for speech and is loud, but
+   * Of the stream's next frame (Int16Array): `isSpeech`; or `isTentative`, where it passes for speech and is loud, but
    * nothing voiced has been heard with it yet.
    */
   decide(frame) {
@@ -114,7 +114,7 @@ export class VoiceDetector {
     const isSpeech = isNear && hasVoice && (opening || continuing);
     this.#speaker.follow(isSpeech);
     this.#sinceSpeech = isSpeech ? 0 : this.#sinceSpeech + 1;
-    return { isSpeech, isDoubtful: isNear && opening && !hasVoice };
+    return { isSpeech, isTentative: isNear && opening && !hasVoice };
   }
 
   /** Whether one of the last frames was speech. */

@@ -23,7 +23,7 @@ export class Endpointer {
   #sound = []; // of the last frames, whether they may be speech
   #window = [];
   #heard = 0;
-  #isDoubtful = false; // the last frame
+  #isTentative = false; // the last frame
   #previousEnd = 0;
   #utterance = null; // {start, lastSpeech, voiced, needed, announced}
 
@@ -47,10 +47,10 @@ export class Endpointer {
   }
 
   /** Takes the decision about the next frame; gives what that settles, usually nothing. */
-  push({ isSpeech, isDoubtful }) {
+  push({ isSpeech, isTentative }) {
     const frame = this.#heard++;
-    this.#isDoubtful = isDoubtful;
-    this.#sound.push(isSpeech || isDoubtful);
+    this.#isTentative = isTentative;
+    this.#sound.push(isSpeech || isTentative);
     if (this.#sound.length > this.#options.longest) this.#sound.shift();
     if (!this.#utterance) {
       this.#vote(isSpeech);
@@ -104,7 +104,7 @@ export class Endpointer {
 
   #endBySilence() {
     const { hangover, patience } = this.#options;
-    const silence = hangover + (this.#isDoubtful ? patience : 0);
+    const silence = hangover + (this.#isTentative ? patience : 0);
     if (!this.#utterance || this.#heard - 1 - this.#utterance.lastSpeech < silence) return [];
     return this.#close();
   }

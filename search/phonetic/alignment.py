@@ -29,7 +29,7 @@ _START_BITS = 10
 MAX_HEARD = (1 << _START_BITS) - 1
 
 
-class HeardPhones:
+class QueryPhones:
     """What was heard, in several readings: their phones one after another, a barrier between."""
 
     def __init__(self, readings: Sequence[Sequence[str]]) -> None:
@@ -68,7 +68,7 @@ class Names:
 class Spans:
     """For each name and reading the best place of the name in it.
 
-    `costs` (names, readings) counts left-out consonants; `starts` and `ends` are places in `HeardPhones.phones`.
+    `costs` (names, readings) counts left-out consonants; `starts` and `ends` are places in `QueryPhones.phones`.
     """
 
     costs: NDArray[np.float64]
@@ -76,14 +76,14 @@ class Spans:
     ends: NDArray[np.int64]
 
 
-def distances(names: Names, heard: HeardPhones) -> NDArray[np.float64]:
+def distances(names: Names, heard: QueryPhones) -> NDArray[np.float64]:
     """The cost of the best place of each name in any reading: (names,), in left-out consonants."""
     last = _align(names, heard, np.int16, 0) + heard.edges
     smallest: NDArray[np.float64] = last.min(axis=1) / UNIT
     return smallest
 
 
-def spans(names: Names, heard: HeardPhones) -> Spans:
+def spans(names: Names, heard: QueryPhones) -> Spans:
     """The best place of each name in every reading. Four times the work of `distances`."""
     last = _align(names, heard, np.int32, _START_BITS) + (heard.edges.astype(np.int32) << _START_BITS)
     bounds = [*heard.starts, len(heard.phones) + 1]
@@ -92,7 +92,7 @@ def spans(names: Names, heard: HeardPhones) -> Spans:
     return Spans((best >> _START_BITS) / UNIT, best & MAX_HEARD, ends)
 
 
-def _align(names: Names, heard: HeardPhones, kind: type[np.signedinteger], shift: int) -> NDArray[np.signedinteger]:
+def _align(names: Names, heard: QueryPhones, kind: type[np.signedinteger], shift: int) -> NDArray[np.signedinteger]:
     """The cost of each whole name ending before each place of what was heard: (names, heard + 1).
 
     The dynamic programme of approximate string matching (Sellers, 1980), a phone of all names at a time. In bits

@@ -28,7 +28,7 @@ def names_keys(names: Iterable[str]) -> set[str]:
     }
 
 
-def heard_keys(words: Sequence[str]) -> set[str]:
+def query_keys(words: Sequence[str]) -> set[str]:
     """The keys of all names that may have been heard as a part of these words' phones."""
     return {key for table, length in _TABLES for key in _heard(words, table, length)}
 

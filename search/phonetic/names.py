@@ -13,7 +13,7 @@ MAX_NAMES = 100
 
 
 @dataclass(frozen=True)
-class Named:
+class PhoneticNames:
     """A document, by its id, and its names: the title first, then aliases; of those that sound alike the first.
 
     `phones` has the sound of each of `names`: characters of `phones.PHONES`.

@@ -8,7 +8,7 @@ from hashlib import sha256
 from search.catalogue.document import Document
 from search.catalogue.schema import Schema, comparable, names, numbers, text, values
 from search.phonetic.keys import names_keys
-from search.phonetic.names import Named
+from search.phonetic.names import PhoneticNames
 from search.text.ranking import MAX_ALIAS_TERMS, popularity_factor, whole_alias
 from search.text.tokens import tokens
 
@@ -68,7 +68,7 @@ def row(document: Document, schema: Schema) -> tuple[object, ...]:
     of_fields |= {name: tokens(text(document, name)) for name in schema.searched()}
     of_fields["body"] = tokens(document.body)
     of_aliases = [terms for terms in others[: len(document.aliases)] if terms]
-    named = Named.of(document.id, zip(called, (title, *others), strict=True))
+    named = PhoneticNames.of(document.id, zip(called, (title, *others), strict=True))
     counts = Counter(lexeme(field, term) for field, terms in of_fields.items() for term in terms)
     whole = (alias_lexeme(terms) for terms in of_aliases if len(terms) <= MAX_ALIAS_TERMS)
     parts = (lexeme("aliases", term) for terms in of_aliases for term in terms)

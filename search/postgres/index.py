@@ -11,7 +11,7 @@ from search.catalogue.document import Document
 from search.catalogue.filters import Filter, check_filters
 from search.catalogue.schema import Schema
 from search.errors import IndexBusy, IndexUnavailable
-from search.phonetic.names import Named
+from search.phonetic.names import PhoneticNames
 from search.postgres.address import Address
 from search.postgres.entry import searched_fields
 from search.postgres.migration import prepare
@@ -20,7 +20,7 @@ from search.postgres.pool import LOCK_SECONDS, Connections
 from search.postgres.query import Matching, any_key
 from search.postgres.scoring import Scoring, Statistics, lexemes
 from search.postgres.writer import MANY, Staged, keep_schema, remove, take_turn
-from search.result import Found, SearchOptions
+from search.result import SearchOptions, SearchPage
 from search.text.ranking import query_terms
 from search.text.synonyms import Synonyms
 from search.text.tokens import is_text
@@ -112,7 +112,7 @@ class PostgresIndex:
             row = connection.execute("SELECT record FROM documents WHERE id = %s", (document_id,)).fetchone()
         return Document.from_record(row[0]) if row else None
 
-    def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
+    def search(self, query: str, options: SearchOptions = SearchOptions()) -> SearchPage:
         terms = query_terms(query)
 
         def wanted(now: SchemaRevision) -> Collection[str]:
@@ -127,12 +127,12 @@ class PostgresIndex:
             matching = Matching(scorings, statistics, options.filters)
             return matching_page(connection, matching, options) if matching.is_possible else nothing(options)
 
-    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
+    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[PhoneticNames]:
         with self._connections.one() as connection:
             now, statistics = self._statistics(connection, lambda _: keys)
             check_filters(filters, (), now.schema)
             rows = connection.execute(any_key(statistics, limit, filters)).fetchall()
-        return [Named(document_id, *named) for document_id, named in rows]
+        return [PhoneticNames(document_id, *named) for document_id, named in rows]
 
     def titles(self) -> list[str]:
         with self._connections.one() as connection:

@@ -7,14 +7,14 @@ from psycopg import sql
 
 from search.catalogue.document import RESERVED
 from search.postgres.query import Matching, answer, counted, passing
-from search.result import Found, Result, SearchOptions
+from search.result import Result, SearchOptions, SearchPage
 
 
-def nothing(options: SearchOptions) -> Found:
-    return Found([], 0, {facet: {} for facet in options.facets})
+def nothing(options: SearchOptions) -> SearchPage:
+    return SearchPage([], 0, {facet: {} for facet in options.facets})
 
 
-def matching_page(connection: psycopg.Connection, matching: Matching, options: SearchOptions) -> Found:
+def matching_page(connection: psycopg.Connection, matching: Matching, options: SearchOptions) -> SearchPage:
     """The best of the documents that match. Those that cannot come that far up are counted, but not scored."""
 
     for documents, most_of_others in matching.likeliest():
@@ -24,23 +24,23 @@ def matching_page(connection: psycopg.Connection, matching: Matching, options: S
     return found
 
 
-def passing_page(connection: psycopg.Connection, options: SearchOptions) -> Found:
+def passing_page(connection: psycopg.Connection, options: SearchOptions) -> SearchPage:
     """The most popular of the documents that pass the filters."""
     documents = passing(options.filters)
     return _found(connection, answer(documents, counted(documents), documents, options), options)
 
 
-def _reaches(found: Found, score: float) -> bool:
+def _reaches(found: SearchPage, score: float) -> bool:
     """Whether all results have more than this score."""
     return not found.results or found.results[-1].score > score
 
 
-def _found(connection: psycopg.Connection, asked: sql.Composed, options: SearchOptions) -> Found:
+def _found(connection: psycopg.Connection, asked: sql.Composed, options: SearchOptions) -> SearchPage:
     row = connection.execute(asked).fetchone()
     assert row  # an answer is one row
     page, total, *facets = row
     counts = {name: dict(pairs) for name, pairs in zip(options.facets, facets, strict=True)}
-    return Found([_result(record, score) for record, score in page], total, counts)
+    return SearchPage([_result(record, score) for record, score in page], total, counts)
 
 
 def _result(record: dict[str, Any], score: float) -> Result:

@@ -11,7 +11,7 @@ import tantivy
 from search.catalogue.document import Document
 from search.catalogue.schema import Schema, comparable, names, numbers, text, values
 from search.phonetic.keys import names_keys
-from search.phonetic.names import Named
+from search.phonetic.names import PhoneticNames
 from search.text.ranking import MAX_ALIAS_TERMS, popularity_factor, whole_alias
 from search.text.tokens import tokens
 
@@ -49,7 +49,7 @@ def entry(document: Document, schema: Schema) -> dict[str, Any]:
     called = names(document, schema)
     title, *others = map(tokens, called)
     of_aliases = [terms for terms in others[: len(document.aliases)] if terms]
-    named = Named.of(document.id, zip(called, (title, *others), strict=True))
+    named = PhoneticNames.of(document.id, zip(called, (title, *others), strict=True))
     return {
         "id": document.id,
         "title": " ".join(title),

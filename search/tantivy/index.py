@@ -17,8 +17,8 @@ from search.catalogue.document import Document
 from search.catalogue.filters import Filter, check_filters
 from search.catalogue.schema import Schema
 from search.errors import IndexUnavailable
-from search.phonetic.names import Named
-from search.result import Found, SearchOptions
+from search.phonetic.names import PhoneticNames
+from search.result import SearchOptions, SearchPage
 from search.tantivy.entry import tantivy_schema
 from search.tantivy.errors import Translator
 from search.tantivy.folder import (
@@ -99,13 +99,13 @@ class TantivyIndex:
             record = view.record(document_id)
         return Document.from_record(record) if record else None
 
-    def search(self, query: str, options: SearchOptions = SearchOptions()) -> Found:
+    def search(self, query: str, options: SearchOptions = SearchOptions()) -> SearchPage:
         view = self._current()
         check_filters(options.filters, options.facets, view.schema)
         with self._errors.reading(), self._courtesy:
             return view.search(query, options)
 
-    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[Named]:
+    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter] = ()) -> list[PhoneticNames]:
         view = self._current()
         check_filters(filters, (), view.schema)
         with self._errors.reading(), self._courtesy:

@@ -13,8 +13,8 @@ import tantivy
 from search.catalogue.document import RESERVED
 from search.catalogue.filters import Filter
 from search.catalogue.schema import Schema
-from search.phonetic.names import Named
-from search.result import MAX_FACET_VALUES, Found, Result, SearchOptions
+from search.phonetic.names import PhoneticNames
+from search.result import MAX_FACET_VALUES, Result, SearchOptions, SearchPage
 from search.tantivy.entry import WRITTEN
 from search.tantivy.query import QueryBuilder
 from search.text.ranking import query_terms
@@ -55,23 +55,23 @@ class View:
         hits = self.searcher.search(by_id, limit=1, count=False).hits
         return self._stored(hits[0][1]) if hits else None
 
-    def search(self, query: str, options: SearchOptions) -> Found:
+    def search(self, query: str, options: SearchOptions) -> SearchPage:
         terms = query_terms(query)
         if not terms and not options.filters:
-            return Found([], 0, {facet: {} for facet in options.facets})
+            return SearchPage([], 0, {facet: {} for facet in options.facets})
         scored = self.queries.any_of(self.synonyms.variants(terms)) if terms else tantivy.Query.all_query()
         asked = self.queries.passing(scored, options.filters)
         results, total = self._page(asked, bool(terms), options.offset, max(0, options.limit))
-        return Found(results, total, {facet: self._counts(asked, facet) for facet in options.facets})
+        return SearchPage(results, total, {facet: self._counts(asked, facet) for facet in options.facets})
 
-    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter]) -> list[Named]:
+    def sounding_like(self, keys: Collection[str], limit: int, filters: Sequence[Filter]) -> list[PhoneticNames]:
         asked = self.queries.passing(self.queries.any_key(keys), filters)
         hits = self.searcher.search(asked, max(limit, 1), count=False).hits
         # In the order of the disk: what lies together is decompressed together.
         addresses = sorted((address for _, address in hits[:limit]), key=lambda a: (a.segment_ord, a.doc))
         stored: list[bytes] = [self.searcher.doc(address).get_first("named") or b"" for address in addresses]
         # Parsed in one go, which for so many takes half the time.
-        return [Named(*values) for values in json.loads(b"[%b]" % b",".join(stored))]
+        return [PhoneticNames(*values) for values in json.loads(b"[%b]" % b",".join(stored))]
 
     def titles(self) -> list[str]:
         hits = self.searcher.search(tantivy.Query.all_query(), max(self.searcher.num_docs, 1), count=False).hits

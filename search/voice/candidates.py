@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from search.catalogue.filters import Filter
 from search.index import SearchIndex
-from search.phonetic.alignment import HeardPhones, Names, Spans, distances, spans
-from search.phonetic.keys import heard_keys
-from search.phonetic.names import Named
+from search.phonetic.alignment import Names, QueryPhones, Spans, distances, spans
+from search.phonetic.keys import query_keys
+from search.phonetic.names import PhoneticNames
 from search.text.tokens import fold
-from search.voice.phonetic_reading import HeardText, distinct
+from search.voice.phonetic_reading import PhoneticReading, distinct
 
 # How many documents are compared with what was heard, of those that share most keys with it.
 RETRIEVED = 300
@@ -69,11 +69,11 @@ def find_candidates(
     comes once, by the name that fits best; names that differ only in accents or case are one.
     """
     readings = distinct(texts, MAX_READINGS)
-    keys = {key for reading in readings for key in heard_keys(reading.phones)}
+    keys = {key for reading in readings for key in query_keys(reading.phones)}
     named = index.sounding_like(keys, RETRIEVED, filters) if limit > 0 and keys else []
     if not named:
         return []
-    heard = HeardPhones([reading.phones for reading in readings])
+    heard = QueryPhones([reading.phones for reading in readings])
     best = _best(named, heard, limit)
     names = Names([found.phones for found in best])
     where = spans(names, heard)
@@ -98,7 +98,7 @@ class _Found:
     document_ids: list[str]
 
 
-def _best(named: Sequence[Named], heard: HeardPhones, limit: int) -> list[_Found]:
+def _best(named: Sequence[PhoneticNames], heard: QueryPhones, limit: int) -> list[_Found]:
     """The `limit` names that fit best, each document by one of them."""
     owners = [document for document in named for _ in document.names]
     names = [name for document in named for name in document.names]
@@ -123,8 +123,8 @@ def _best(named: Sequence[Named], heard: HeardPhones, limit: int) -> list[_Found
 
 def _placements(
     best: Sequence[_Found],
-    readings: Sequence[HeardText],
-    heard: HeardPhones,
+    readings: Sequence[PhoneticReading],
+    heard: QueryPhones,
     where: Spans,
     similarities: NDArray[np.float64],
 ) -> Iterator[tuple[Placement, ...]]:

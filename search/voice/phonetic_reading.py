@@ -20,7 +20,7 @@ _WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
-class HeardText:
+class PhoneticReading:
     """A reading's text; of its words that have a sound, where they stand in it and their phones."""
 
     text: str
@@ -66,14 +66,14 @@ class HeardText:
         return (first, last) if first < last else self.words[self._word_of[start]]
 
 
-def distinct(texts: Iterable[str], limit: int) -> list[HeardText]:
+def distinct(texts: Iterable[str], limit: int) -> list[PhoneticReading]:
     """The readings of these texts that sound different from those before; none without a sound.
 
     At most `limit`, and no more once they have `ENOUGH_PHONES` together: six of a query, fewer of a speech.
     """
-    by_sound: dict[tuple[str, ...], HeardText] = {}
+    by_sound: dict[tuple[str, ...], PhoneticReading] = {}
     for text in texts:
-        reading = HeardText.of(text)
+        reading = PhoneticReading.of(text)
         if reading.phones:
             by_sound.setdefault(reading.phones, reading)
         if len(by_sound) == limit or sum(len(sound) for words in by_sound for sound in words) >= ENOUGH_PHONES:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from asr.transcript import Likelihood, Transcript
 from search.catalogue.filters import Filter
 from search.index import SearchIndex
-from search.result import Found, Result, SearchOptions
+from search.result import Result, SearchOptions, SearchPage
 from search.text.tokens import WORD_CORE
 from search.voice.candidates import Candidate, find_candidates
 from search.voice.hypothesis import RecognisedText
-from search.voice.rewriting import Meaning, meanings, sentence, worth_asking
+from search.voice.rewriting import Rewrite, rewrites, sentence, worth_rescoring
 
 # Names that are put before the acoustic model: with many more, hardly one of 300 queries more was right.
 PROPOSED = 10
@@ -22,7 +22,7 @@ WORDS_OF_A_GUESS = 0.1
 
 
 @dataclass(frozen=True)
-class VoiceResults:
+class VoiceSearchResult:
     """What was searched for, and what was found: `query` is what was heard, or what it was taken for.
 
     Of several that may have been meant it is the one that found the first result. `found` counts what matches this one,
@@ -30,7 +30,7 @@ class VoiceResults:
     """
 
     query: str
-    found: Found
+    found: SearchPage
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Proposal:
         return list(dict.fromkeys([self.heard.text, *map(sentence, self.candidates)])) if self.candidates else []
 
 
-def propose(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter] = ()) -> Proposal:
+def propose_rewrites(transcript: Transcript, index: SearchIndex, filters: Sequence[Filter] = ()) -> Proposal:
     """Names of the catalogue that may have been said; none where that is not worth asking."""
     heard = RecognisedText.of(transcript)
     documents = index.count()
     candidates = find_candidates(readings(transcript), index, PROPOSED, filters)
-    return Proposal(heard, worth_asking(heard, candidates, documents), documents)
+    return Proposal(heard, worth_rescoring(heard, candidates, documents), documents)
 
 
 def readings(transcript: Transcript) -> list[str]:
@@ -61,21 +61,21 @@ def readings(transcript: Transcript) -> list[str]:
     return [transcript.text, *(other.text for other in (*transcript.alternatives, *nudged))]
 
 
-def find(
+def search_rewrites(
     proposal: Proposal,
     index: SearchIndex,
     options: SearchOptions = SearchOptions(),
     likelihoods: Mapping[str, Likelihood] | None = None,
-) -> VoiceResults:
+) -> VoiceSearchResult:
     """Search for what may have been meant; the best first.
 
     `likelihoods` are those of the proposal's `texts`; without them the sound decides alone. A document's score is the
     relevance of its text to a query, as much of it as the query is probable: of several queries the highest.
     """
-    meant = meanings(proposal.heard, proposal.candidates, proposal.documents, likelihoods or {})
+    meant = rewrites(proposal.heard, proposal.candidates, proposal.documents, likelihoods or {})
     if len(meant) == 1:
         query = normalise(meant[0].text)
-        return VoiceResults(query, index.search(query, options))
+        return VoiceSearchResult(query, index.search(query, options))
     # A page of them all cannot be put together from pages of each.
     end = options.offset + options.limit
     beginning = replace(options, limit=end, offset=0)
@@ -83,10 +83,12 @@ def find(
     ranked = _ranked(searched)
     meaning, found = searched[ranked[0][1] if ranked else 0]
     results = [result for result, _ in ranked[options.offset : end]]
-    return VoiceResults(normalise(meaning.text), replace(found, results=results, total=max(found.total, len(ranked))))
+    return VoiceSearchResult(
+        normalise(meaning.text), replace(found, results=results, total=max(found.total, len(ranked)))
+    )
 
 
-def _ranked(searched: Sequence[tuple[Meaning, Found]]) -> list[tuple[Result, int]]:
+def _ranked(searched: Sequence[tuple[Rewrite, SearchPage]]) -> list[tuple[Result, int]]:
     """The results of all searches, each once, the best first; each with the place of its search."""
     weighed = [
         (replace(result, score=result.score * _weight(meaning, result), match=meaning.match), place)
@@ -100,7 +102,7 @@ def _ranked(searched: Sequence[tuple[Meaning, Found]]) -> list[tuple[Result, int
     return list(best.values())
 
 
-def _weight(meaning: Meaning, result: Result) -> float:
+def _weight(meaning: Rewrite, result: Result) -> float:
     """What a meaning counts for a result: where it guesses a name, much less for what only shares words with it."""
     is_named = meaning.match == "text" or result.id in meaning.document_ids
     return meaning.probability * (1.0 if is_named else WORDS_OF_A_GUESS)

@@ -71,7 +71,7 @@ BY_SOUND = Belief(0.78, -1.75, 1.24, 0.21, -0.66, 0.34)
 
 
 @dataclass(frozen=True)
-class Meaning:
+class Rewrite:
     """A query that may have been meant: its text, how probable it is, why, and the documents that are called so."""
 
     text: str
@@ -80,9 +80,9 @@ class Meaning:
     document_ids: frozenset[str] = frozenset()
 
 
-def meanings(
+def rewrites(
     heard: RecognisedText, candidates: Sequence[Candidate], documents: int, likelihoods: Mapping[str, Likelihood]
-) -> list[Meaning]:
+) -> list[Rewrite]:
     """What may have been meant by what was heard, the most probable first: at least that itself.
 
     The candidates come from a catalogue with so many `documents`. `likelihoods` are those of sentences with their
@@ -91,24 +91,24 @@ def meanings(
     totals = {sentence(candidate): _total(candidate, heard, likelihoods) for candidate in candidates[::-1]}
     ranked = sorted(totals.items(), key=lambda item: -item[1])[:MOST]
     if not ranked:
-        return [Meaning(heard.text, 1.0, "text")]
+        return [Rewrite(heard.text, 1.0, "text")]
     (named, best), belief = ranked[0], WITH_LIKELIHOODS if likelihoods else BY_SOUND
     probability = 1.0 if heard.says(named) else belief.probability(best, heard, named, documents)
     if probability < LEAST_PROBABILITY:
-        return [Meaning(heard.text, 1.0, "text")]
+        return [Rewrite(heard.text, 1.0, "text")]
     shares = {text: math.exp(total - best) for text, total in ranked if total - best >= math.log(LEAST_SHARE)}
     said = max((share for text, share in shares.items() if heard.says(text)), default=0.0)
     plain_probability = max(1 - probability, probability * said, LEAST_SHARE)
-    plain = Meaning(heard.text, plain_probability, "text", _called(candidates, heard.text))
+    plain = Rewrite(heard.text, plain_probability, "text", _called(candidates, heard.text))
     names = [
-        Meaning(text, probability * share, "acoustic" if likelihoods else "sound", _called(candidates, text))
+        Rewrite(text, probability * share, "acoustic" if likelihoods else "sound", _called(candidates, text))
         for text, share in shares.items()
         if not heard.says(text)
     ]
     return sorted([plain, *names], key=lambda meaning: -meaning.probability)
 
 
-def worth_asking(heard: RecognisedText, candidates: Sequence[Candidate], documents: int) -> list[Candidate]:
+def worth_rescoring(heard: RecognisedText, candidates: Sequence[Candidate], documents: int) -> list[Candidate]:
     """The names of which the acoustic model may find that they were meant, and not what the text says.
 
     Where the name that sounds best stands in the text there is nothing to be asked, nor of a name that does not sound

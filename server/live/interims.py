@@ -9,7 +9,7 @@ from asr.decoding.stable_prefix import Partial, StablePrefix
 from asr.errors import AsrError
 from search.errors import SearchError
 from server.live.options import ListenOptions
-from server.live.recogniser import Heard, Recogniser
+from server.live.recogniser import Recogniser, UtteranceResult
 from server.live.standstill import Standstill
 from server.metrics import Metrics
 from vad.utterances import Utterance, UtteranceStream
@@ -37,7 +37,7 @@ class Interims:
         recogniser: Recogniser,
         metrics: Metrics,
         options: ListenOptions,
-        tell: Callable[[Partial, Heard, Utterance], Awaitable[bool]],
+        tell: Callable[[Partial, UtteranceResult, Utterance], Awaitable[bool]],
         wake: Callable[[], None],
     ) -> None:
         self.standstill = Standstill(options)

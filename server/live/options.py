@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from search.text.spelling import nearest
 from server.errors import ApiError, unknown_name
-from server.keywords import MOST, can_be_expected
+from server.keywords import MOST, validate_keywords
 from server.schemas import LANGUAGE, Language
 from server.search_requests import FILTER, INDEX, UNSURE_RESULTS
 
@@ -66,7 +66,7 @@ class ListenOptions(BaseModel):
     search: Literal["true", "false", "interim"] = Field(
         "true", description="Search with finals; `interim`: with interims, too; `false`: not at all."
     )
-    keywords: Annotated[tuple[str, ...], AfterValidator(can_be_expected)] = Field(
+    keywords: Annotated[tuple[str, ...], AfterValidator(validate_keywords)] = Field(
         (),
         description="Words or phrases that are expected, repeated or between commas; `word:3` expects one three times "
         f"as much as 1; above 4 or so nothing is gained. At most {MOST}.",

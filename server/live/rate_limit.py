@@ -8,7 +8,7 @@ PACE = 8.0  # seconds of audio a second: a client that is behind catches up befo
 MESSAGE_SECONDS = 0.005  # of audio that reading a message is worth, however little is in it
 
 
-class Allowance:
+class TokenBucket:
     """What one listener has left; it begins at the time `now`, in seconds."""
 
     def __init__(self, now: float) -> None:

@@ -14,11 +14,11 @@ from asr.transcriber import Prepared
 from asr.transcript import Transcript
 from pipeline.voice_search import VoiceQuery, voice_search_steps
 from search.result import SearchOptions
-from search.voice.query import VoiceResults
+from search.voice.query import VoiceSearchResult
 from server.catalogues import Catalogue
 from server.driver import drive
 from server.errors import busy
-from server.keywords import expected
+from server.keywords import hotword_trie
 from server.live.options import ListenOptions
 from server.services import Services
 
@@ -28,15 +28,15 @@ FULL_SCALE = 32_735  # of 16 bits: 0.999
 
 
 @dataclass(frozen=True)
-class Heard:
+class UtteranceResult:
     """The transcript, what is found (where it was searched), and seconds by stage."""
 
     transcript: Transcript
-    found: VoiceResults | None
+    found: VoiceSearchResult | None
     stages: dict[str, float]
 
 
-Recognition = asyncio.Task[Heard]
+Recognition = asyncio.Task[UtteranceResult]
 
 
 class Recogniser:
@@ -48,7 +48,7 @@ class Recogniser:
         self._catalogue = catalogue
         self._search = search
         asked = services.transcriber.options(options.language, options.alternatives)
-        keywords = expected(options.keywords, services.transcriber.tokenizer)
+        keywords = hotword_trie(options.keywords, services.transcriber.tokenizer)
         self._decoding = replace(asked, ending=options.is_adaptive, bias=keywords)
 
     @property
@@ -56,7 +56,7 @@ class Recogniser:
         """Seconds that those who wait for the engine have to wait."""
         return self._services.admission.delay
 
-    async def final(self, samples: Pcm, stable: str = "") -> Heard:
+    async def final(self, samples: Pcm, stable: str = "") -> UtteranceResult:
         """What an utterance says; it begins with the words that its interims gave as `stable`.
 
         Raises ApiError, AsrError or SearchError when it cannot be told.
@@ -71,26 +71,26 @@ class Recogniser:
         except TimeoutError:
             raise busy("The answer took too long and was given up. Say it again.", 5) from None
 
-    async def interim(self, samples: Pcm) -> Heard:
+    async def interim(self, samples: Pcm) -> UtteranceResult:
         """What it says so far, when the engine has nothing better to do. Raises AsrError or SearchError."""
         decoding = replace(self._decoding, alternatives=0, ending=False)
         search = self._search if self._options.search == "interim" else None
         unsure_results = self._options.unsure_results
         return await self._hear(samples, VoiceQuery(decoding, search, unsure_results=unsure_results, is_interim=True))
 
-    def note(self, heard: Heard) -> None:
+    def note(self, heard: UtteranceResult) -> None:
         """Log what was said, if the owner wants it."""
         if self._services.settings.log_transcripts:
             query = heard.found.query if heard.found else ""
             logger.info("heard %r, searched %r", heard.transcript.text, query)
 
-    async def _hear(self, samples: Pcm, query: VoiceQuery) -> Heard:
+    async def _hear(self, samples: Pcm, query: VoiceQuery) -> UtteranceResult:
         began = time.monotonic()
         steps = voice_search_steps(self._services.transcriber, partial(self._prepare, samples), query)
         outcome = await drive(steps, self._services, self._catalogue, self._services.in_live_thread)
         transcript = outcome.transcript
         asked = replace(transcript, alternatives=transcript.alternatives[: self._options.alternatives])
-        return Heard(asked, outcome.searched.results if outcome.searched else None, outcome.stages(began))
+        return UtteranceResult(asked, outcome.searched.results if outcome.searched else None, outcome.stages(began))
 
     def _prepare(self, samples: Pcm) -> Prepared:
         clipped = float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE)) if len(samples) else 0.0

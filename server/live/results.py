@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from asr.decoding.stable_prefix import Partial
 from asr.transcript import Transcript, Verdict
-from search.voice.query import VoiceResults
+from search.voice.query import VoiceSearchResult
 from server.live.protocol import Alternative, Channel, Found, Results, ResultsMetadata, Timings, Word
-from server.live.recogniser import Heard
-from server.live.utterance import Spoken
+from server.live.recogniser import UtteranceResult
+from server.live.utterance import UtteranceSpan
 from server.schemas import SearchResult
 
 
-def interim(partial: Partial, heard: Heard, start: float, end: float, metadata: ResultsMetadata) -> Results:
+def interim(partial: Partial, heard: UtteranceResult, start: float, end: float, metadata: ResultsMetadata) -> Results:
     """How an utterance reads so far; `start` and `end` are in seconds."""
     words = _words(partial.text, start, end, heard.transcript)
     best = Alternative(transcript=partial.text, confidence=round(heard.transcript.confidence, 4), words=words)
@@ -28,7 +28,12 @@ def interim(partial: Partial, heard: Heard, start: float, end: float, metadata: 
 
 
 def final(
-    spoken: Spoken, heard: Heard | None, metadata: ResultsMetadata, *, from_finalize: bool, waited: float
+    spoken: UtteranceSpan,
+    heard: UtteranceResult | None,
+    metadata: ResultsMetadata,
+    *,
+    from_finalize: bool,
+    waited: float,
 ) -> Results:
     """What an utterance says; empty where nothing was heard. It was ready `waited` seconds after the end."""
     return Results(
@@ -46,7 +51,7 @@ def final(
     )
 
 
-def _alternatives(spoken: Spoken, transcript: Transcript | None) -> list[Alternative]:
+def _alternatives(spoken: UtteranceSpan, transcript: Transcript | None) -> list[Alternative]:
     if transcript is None:
         return [Alternative(transcript="", confidence=0.0, words=[])]
     words = _words(transcript.text, spoken.start, spoken.speech_end, transcript)
@@ -93,12 +98,12 @@ def _bare(word: str) -> str:
     return word.strip('.,;:!?…"“”()[]¿¡').lower() or word
 
 
-def _found(found: VoiceResults | None) -> Found | None:
+def _found(found: VoiceSearchResult | None) -> Found | None:
     if found is None:
         return None
     return Found(query=found.query, results=[SearchResult.of(result) for result in found.found.results])
 
 
-def _timings(heard: Heard, waited: float) -> Timings:
+def _timings(heard: UtteranceResult, waited: float) -> Timings:
     milliseconds = {f"{stage}_ms": round(1000 * seconds, 1) for stage, seconds in heard.stages.items()}
     return Timings(**milliseconds, wait_ms=round(1000 * waited, 1))

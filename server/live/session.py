@@ -25,10 +25,10 @@ from server.live.protocol import (
     UnknownMessage,
     parse_command,
 )
-from server.live.rate_limit import MESSAGE_SECONDS, Allowance
+from server.live.rate_limit import MESSAGE_SECONDS, TokenBucket
 from server.live.recogniser import Recogniser
 from server.live.refusal import chosen_subprotocol
-from server.live.utterances import Conversation
+from server.live.utterances import Utterances
 from server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -68,10 +68,10 @@ class Session:
         self._model = ModelInfo(name=services.transcriber.name, version=version("sayseek"))
         self._request_id = request_id
         metadata = ResultsMetadata(request_id=request_id, model_info=self._model, model_uuid=self._model.name)
-        self._conversation = Conversation(options, recogniser, services.metrics, metadata, self._send, self._wake)
+        self._conversation = Utterances(options, recogniser, services.metrics, metadata, self._send, self._wake)
         self._created = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._audio_at = self._alive_at = self._turn_began = time.monotonic()
-        self._allowance = Allowance(self._alive_at)
+        self._allowance = TokenBucket(self._alive_at)
         self._patience: asyncio.Timeout | None = None
         self._is_woken = False
         self._is_stopped = False

@@ -3,7 +3,7 @@
 from server.live.options import ListenOptions
 
 
-class Quiet:
+class SilenceTracker:
     """Follows when somebody speaks; all times are seconds of the stream."""
 
     def __init__(self, options: ListenOptions) -> None:

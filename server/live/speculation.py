@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from server.live.hangover import hangover
 from server.live.options import ListenOptions
-from server.live.recogniser import Heard, Recognition
+from server.live.recogniser import Recognition, UtteranceResult
 from server.metrics import Metrics
 
 
@@ -50,7 +50,7 @@ class Speculation:
             self._metrics.speculative_finals.labels(outcome).inc()
         return recognition
 
-    def _expect(self, recognition: asyncio.Task[Heard]) -> None:
+    def _expect(self, recognition: asyncio.Task[UtteranceResult]) -> None:
         """Wait longer for a speaker whose query breaks off, and less for one that reads complete."""
         if self._options.endpointing is None or recognition is not self._recognition:
             return

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Spoken:
+class UtteranceSpan:
     """Where it lies in its stream, in seconds.
 
     Its last word ends at about `speech_end`. One that `is_cut` is too long, and goes on in the next; one that is

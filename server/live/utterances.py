@@ -15,10 +15,10 @@ from server.live.interims import Interims
 from server.live.options import ListenOptions
 from server.live.protocol import Error, ResultsMetadata, ServerMessage, UtteranceEnd
 from server.live.protocol import SpeechStarted as SpeechStartedMessage
-from server.live.recogniser import Heard, Recogniser, Recognition
-from server.live.silence import Quiet
+from server.live.recogniser import Recogniser, Recognition, UtteranceResult
+from server.live.silence import SilenceTracker
 from server.live.speculation import Speculation
-from server.live.utterance import Spoken
+from server.live.utterance import UtteranceSpan
 from server.metrics import Metrics
 from vad.endpointer import (
     EndpointerOptions,
@@ -37,20 +37,20 @@ EndedBy = Literal["silence", "standstill", "finalize", "close", "longest", "cut 
 
 
 @dataclass(frozen=True)
-class Due:
+class PendingFinal:
     """A final that is owed to the client; `recognition` is None where nothing was said.
 
     One whose beginning `is_told` is owed even without words.
     """
 
-    spoken: Spoken
+    spoken: UtteranceSpan
     recognition: Recognition | None
     from_finalize: bool
     is_told: bool = True
     ended: float = field(default_factory=time.monotonic)
 
 
-class Conversation:
+class Utterances:
     """Hears samples at 16 kHz, and sends what they give with `send`.
 
     Finals are delivered by `deliver`, which runs beside, in the order of the utterances. While several are due, `hear`
@@ -77,8 +77,8 @@ class Conversation:
         self._position = 0  # samples
         self._interims = Interims(self._stream, recogniser, metrics, options, self._hear_words, wake)
         self._speculation = Speculation(options, metrics, wake)
-        self._quiet = Quiet(options)
-        self._due: asyncio.Queue[Due | UtteranceEnd | None] = asyncio.Queue(MOST_FINALS)
+        self._quiet = SilenceTracker(options)
+        self._due: asyncio.Queue[PendingFinal | UtteranceEnd | None] = asyncio.Queue(MOST_FINALS)
         self._undelivered = 0  # of what is due
         self._ran_on_from: float | None = None  # seconds: where sound ran on after an utterance had come to its end
         self._is_told = True  # that the open utterance has begun
@@ -126,7 +126,7 @@ class Conversation:
         self._speculation.forget()
         while not self._due.empty():
             due = self._due.get_nowait()
-            if isinstance(due, Due) and due.recognition:
+            if isinstance(due, PendingFinal) and due.recognition:
                 due.recognition.cancel()
 
     async def deliver(self) -> None:
@@ -195,9 +195,9 @@ class Conversation:
         self.utterances += 1
         is_cut, cut_off = ended_by == "longest", ended_by == "cut off"
         speech_end = self._quiet.end(utterance.end, is_cut=is_cut)
-        spoken = Spoken(utterance.start, utterance.end, speech_end, is_cut, cut_off)
+        spoken = UtteranceSpan(utterance.start, utterance.end, speech_end, is_cut, cut_off)
         is_told, self._is_told = self._is_told or ended_by == "finalize", True
-        await self._put(Due(spoken, recognition, ended_by == "finalize", is_told))
+        await self._put(PendingFinal(spoken, recognition, ended_by == "finalize", is_told))
 
     async def _end_standstill(self, utterance: Utterance) -> None:
         """The speaker has come to the end, though music or a television runs on.
@@ -212,14 +212,14 @@ class Conversation:
         """Where an utterance was cut for its length, and nobody went on: say so, for its final could not."""
         if (cut_at := self._quiet.cut_at) is not None:
             self._quiet.end_cut()
-            await self._put(Due(Spoken(cut_at, cut_at, cut_at), None, from_finalize=False))
+            await self._put(PendingFinal(UtteranceSpan(cut_at, cut_at, cut_at), None, from_finalize=False))
 
-    async def _put(self, due: Due | UtteranceEnd) -> None:
+    async def _put(self, due: PendingFinal | UtteranceEnd) -> None:
         self._undelivered += 1
         try:
             await self._due.put(due)
         except asyncio.CancelledError:
-            if isinstance(due, Due) and due.recognition:
+            if isinstance(due, PendingFinal) and due.recognition:
                 due.recognition.cancel()
             raise
 
@@ -229,7 +229,7 @@ class Conversation:
         recognition.add_done_callback(lambda task: task.cancelled() or task.exception())
         return recognition
 
-    async def _deliver_final(self, due: Due) -> None:
+    async def _deliver_final(self, due: PendingFinal) -> None:
         heard = None
         try:
             heard = await due.recognition if due.recognition else None
@@ -251,12 +251,12 @@ class Conversation:
             results.final(due.spoken, heard, self._metadata, from_finalize=due.from_finalize, waited=waited)
         )
 
-    def _count(self, heard: Heard) -> None:
+    def _count(self, heard: UtteranceResult) -> None:
         self._metrics.verdicts.labels(heard.transcript.quality.verdict).inc()
         for stage, seconds in heard.stages.items():
             self._metrics.stage_seconds.labels(stage).observe(seconds)
 
-    async def _hear_words(self, partial: Partial, heard: Heard, utterance: Utterance) -> bool:
+    async def _hear_words(self, partial: Partial, heard: UtteranceResult, utterance: Utterance) -> bool:
         """Whether an interim was sent, which may not come before the finals of earlier utterances."""
         if not self._is_told:
             await self._tell_begin(utterance.start)

@@ -12,7 +12,7 @@ from server.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 
-class Observe:
+class AccessLog:
     """ASGI middleware. The request's id is `scope["state"]["request_id"]` and the header X-Request-Id."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -8,7 +8,7 @@ from server.errors import error_response, shutting_down
 from server.metrics import Metrics
 
 
-class AnswerWhenGivenUp:
+class ShutdownAnswer:
     """ASGI middleware: a request whose task is cancelled, wherever it was, is answered 503."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -16,7 +16,7 @@ from search.catalogue.json_records import Record, first_character, json_array, j
 from search.errors import InvalidDocument
 from search.index import SearchIndex
 from server.errors import ApiError
-from server.memory import give_back_memory
+from server.memory import trim_malloc
 from server.routes import AskedCatalogue
 from server.schemas import errors
 
@@ -126,7 +126,7 @@ def _memory_given_back(body: bytes) -> Iterator[None]:
         yield
     finally:
         if len(body) > LARGE_BYTES:
-            give_back_memory()
+            trim_malloc()
 
 
 def _documents(body: bytes) -> Iterator[Document]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from search.result import MAX_DEPTH
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, find
+from search.voice.query import Proposal, search_rewrites
 from server.errors import ApiError
 from server.routes import AskedCatalogue
 from server.schemas import Facets, SearchResult, Total, errors
@@ -58,7 +58,7 @@ async def search(
     options = await search_options(catalogue, limit, filters, facets, offset)
     if not q and not options.filters:
         raise ApiError(400, "invalid_request", "q: say what to look for, or send a filter.", param="q")
-    found = await catalogue.reading(find, Proposal(RecognisedText(q)), catalogue.index, options)
+    found = await catalogue.reading(search_rewrites, Proposal(RecognisedText(q)), catalogue.index, options)
     searched = time.monotonic()
     results = await search_results(catalogue, found.query, found.found.results, snippets=snippets)
     return SearchAnswer(

@@ -15,12 +15,12 @@ from asr.decoding.hypothesis import DecodingOptions
 from asr.transcript import Transcript
 from pipeline.voice_search import DEFAULT_ALTERNATIVES, VoiceQuery, voice_search_steps
 from search.result import SearchOptions
-from search.voice.query import VoiceResults
+from search.voice.query import VoiceSearchResult
 from server.catalogues import Catalogue
 from server.driver import drive
 from server.errors import ApiError, busy
 from server.ids import new_id
-from server.keywords import MOST, can_be_expected, expected
+from server.keywords import MOST, hotword_trie, validate_keywords
 from server.routes import AppServices
 from server.schemas import LANGUAGE, Facets, Language, SearchResult, Total, errors
 from server.search_requests import FACETS, FILTER, INDEX, SNIPPETS, UNSURE_RESULTS, search_options, search_results
@@ -107,7 +107,7 @@ async def voice_search(
     ] = DEFAULT_ALTERNATIVES,
     keywords: Annotated[
         list[str],
-        AfterValidator(can_be_expected),
+        AfterValidator(validate_keywords),
         Form(
             description="Words or phrases that are expected, repeated or between commas; `word:3` expects one three "
             f"times as much as 1. At most {MOST}.",
@@ -122,7 +122,7 @@ async def voice_search(
 ) -> VoiceSearchAnswer:
     """Recognise a spoken query and search the catalogue for it."""
     options = decoding_options(services, model, language, alternatives)
-    options = replace(options, bias=expected(keywords, services.transcriber.tokenizer))
+    options = replace(options, bias=hotword_trie(keywords, services.transcriber.tokenizer))
     catalogue = services.catalogues.named(index)
     asked = Asked(catalogue, await search_options(catalogue, limit, filters, facets), snippets, unsure_results)
     data = await file.read()
@@ -197,7 +197,7 @@ def _count(services: Services, transcript: Transcript, stages: dict[str, float])
 def _body(
     model: str,
     transcript: Transcript,
-    found: VoiceResults,
+    found: VoiceSearchResult,
     results: list[SearchResult],
     facets: Mapping[str, Mapping[str, int]],
     timings: TimingsBody,

@@ -3,15 +3,15 @@
 import torch
 
 from asr.decoding.rules import Rules
-from asr.runtime.choose import GPU_FRAMES, Compute
-from asr.runtime.cuda_stepper import StaticSteps
+from asr.runtime.choose import GPU_FRAMES, Backend
+from asr.runtime.cuda_stepper import CudaStepper
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import Encoder
 
 
-def as_on_a_gpu(checkpoint: Checkpoint) -> Compute:
+def as_on_a_gpu(checkpoint: Checkpoint) -> Backend:
     """In batches, fixed shapes and memory that does not move, on this processor."""
     encoder = Encoder(checkpoint.model.encoder, frames_at_once=GPU_FRAMES)
     context = Rules.of(checkpoint).context
-    stepper = StaticSteps(checkpoint.model.decoder, encoder.silence, context=context, places=24)
-    return Compute(encoder, stepper, torch.get_num_threads(), torch.device("cpu"), 24, encode_at_once=16)
+    stepper = CudaStepper(checkpoint.model.decoder, encoder.silence, context=context, places=24)
+    return Backend(encoder, stepper, torch.get_num_threads(), torch.device("cpu"), 24, encode_at_once=16)

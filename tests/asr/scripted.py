@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asr.decoding.rules import Rules
-from asr.decoding.stepper import FAVOURITES, Choice, Favoured, Past, Row
+from asr.decoding.stepper import FAVOURITES, BiasedTokens, CacheEntry, Choice, Row
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import EncodedWindow
 
@@ -34,24 +34,24 @@ class ScriptedSteps:
     def __init__(self, script: Script, at_start: Probabilities | None = None) -> None:
         self.script = script
         self.at_start = at_start or {NO_SPEECH: 0.01}
-        self.held: list[Past] = []
+        self.held: list[CacheEntry] = []
 
     def hear(self, window: EncodedWindow) -> Any:
         return None
 
-    def begin(self, audio: Any) -> Past:
+    def begin(self, audio: Any) -> CacheEntry:
         """A place is the list of tokens read into it."""
-        self.held.append(Past([], audio))
+        self.held.append(CacheEntry([], audio))
         return self.held[-1]
 
-    def fork(self, past: Past, length: int) -> Past:
+    def fork(self, past: CacheEntry, length: int) -> CacheEntry:
         assert past in self.held
         copy = self.begin(past.audio)
         copy.place.extend(past.place[:length])
         assert len(copy.place) == length
         return copy
 
-    def release(self, past: Past) -> None:
+    def release(self, past: CacheEntry) -> None:
         self.held.remove(past)
 
     def step(self, rows: Sequence[Row]) -> list[Choice]:
@@ -74,7 +74,7 @@ class ScriptedSteps:
         favourites = _favourites(row.favoured, logprobs) if row.favoured else ()
         return Choice(int(tokens[0]), float(first), int(tokens[1]), float(second), wanted, expected, favourites)
 
-    def _logits(self, past: Past) -> Tensor:
+    def _logits(self, past: CacheEntry) -> Tensor:
         read = past.place
         said = tuple(read[read.index(PROMPT_END) + 1 :]) if PROMPT_END in read else None
         logits = torch.full((VOCABULARY,), -30.0)
@@ -83,7 +83,7 @@ class ScriptedSteps:
         return logits
 
 
-def _favourites(favoured: Favoured, logprobs: Tensor) -> list[tuple[int, float]]:
+def _favourites(favoured: BiasedTokens, logprobs: Tensor) -> list[tuple[int, float]]:
     boosted = zip(favoured.tokens, favoured.boosts, strict=True)
     scored = [(float(logprobs[token]) + boost, token) for token, boost in boosted]
     return [(int(token), float(logprobs[token])) for _, token in sorted(scored, reverse=True)[:FAVOURITES]]

@@ -40,13 +40,13 @@ DETECT = (
 ENDPOINT = """async ([options, decisions]) => {
   const {Endpointer} = await import("/web/endpointer.js");
   const endpointer = new Endpointer(options);
-  const kinds = [{}, {isSpeech: true}, {isDoubtful: true}];
+  const kinds = [{}, {isSpeech: true}, {isTentative: true}];
   const events = decisions.flatMap((kind) => endpointer.push(kinds[kind]));
   return [...events, ...endpointer.flush()];
 }"""
 SPEAK = """async (decisions) => {
   const {SpeechOnly} = await import("/web/speech.js");
-  const kinds = [{}, {isSpeech: true}, {isDoubtful: true}];
+  const kinds = [{}, {isSpeech: true}, {isTentative: true}];
   const speech = new SpeechOnly({decide: (frame) => kinds[decisions[frame]]});
   const utterances = [];
   for (const frame of decisions.keys()) {
@@ -138,7 +138,7 @@ def test_the_detector_decides_as_python_does(page: Any, said: Pcm, loudness: flo
     pcm = np.round(loudness * said).astype("<i2")
     ours = VoiceDetector().decide(pcm.reshape(-1, FRAME_SAMPLES))
     assert 0.1 < np.mean([decision.is_speech for decision in ours]) < 0.9
-    assert any(decision.is_doubtful for decision in ours)
+    assert any(decision.is_tentative for decision in ours)
     assert page.evaluate(DETECT, encoded(pcm)) == [_in_javascript(decision) for decision in ours]
 
 
@@ -146,9 +146,9 @@ def test_the_detector_decides_as_python_does(page: Any, said: Pcm, loudness: flo
 def test_the_endpointer_decides_as_python_does(page: Any, options: EndpointerOptions, seed: int) -> None:
     chance = random.Random(seed)
     runs = ((chance.randrange(3), int(chance.expovariate(1 / chance.choice((3, 30, 400))))) for _ in range(1500))
-    decisions = [kind for kind, length in runs for _ in range(length)]  # silence, speech, doubtful
+    decisions = [kind for kind, length in runs for _ in range(length)]  # silence, speech, tentative
     endpointer = Endpointer(options, 0.02)
-    events = [event for kind in decisions for event in endpointer.push(kind == 1, is_doubtful=kind == 2)]
+    events = [event for kind in decisions for event in endpointer.push(kind == 1, is_tentative=kind == 2)]
     events += endpointer.flush()
     expected: list[dict[str, Any]] = []
     for event in events:

@@ -10,7 +10,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from evaluation.measures import figures
-from evaluation.rows import Heard
+from evaluation.rows import EvaluatedRow
 from server.command.cli import app
 
 
@@ -33,9 +33,9 @@ def write_jsonl(path: Path, *rows: dict) -> Path:
 
 def test_word_errors_are_counted_after_normalising() -> None:
     heard = [
-        Heard({"audio": "a", "text": "twenty one black teas please"}, "21 black, teas. Please!"),
-        Heard({"audio": "b", "text": "hotels in reykjavik"}, "hotel in reykjavik now"),
-        Heard({"audio": "c", "text": "quit"}, ""),
+        EvaluatedRow({"audio": "a", "text": "twenty one black teas please"}, "21 black, teas. Please!"),
+        EvaluatedRow({"audio": "b", "text": "hotels in reykjavik"}, "hotel in reykjavik now"),
+        EvaluatedRow({"audio": "c", "text": "quit"}, ""),
     ]
     measured = figures(heard)["word error rate"]["all"]
     assert measured == {
@@ -51,8 +51,8 @@ def test_word_errors_are_counted_after_normalising() -> None:
 def test_slots_are_heard_whole_and_all_of_them_accept_a_clip() -> None:
     slots = {"size": "twenty ounce", "drink": "iced tea", "sugar": "two sugars"}
     heard = [
-        Heard({"audio": "a", "slots": slots}, "A 20oz ice tea with two sugar, please."),
-        Heard({"audio": "b", "slots": {"size": "large", "drink": "tea"}}, "A large steak."),
+        EvaluatedRow({"audio": "a", "slots": slots}, "A 20oz ice tea with two sugar, please."),
+        EvaluatedRow({"audio": "b", "slots": {"size": "large", "drink": "tea"}}, "A large steak."),
     ]
     assert figures(heard)["slots"]["all"] == {
         "clips": 2,
@@ -61,11 +61,11 @@ def test_slots_are_heard_whole_and_all_of_them_accept_a_clip() -> None:
     }
 
 
-def heard(spoken: str, typed: str = "Oslo", *, considered: str = "", in_reach: str = "", **row: object) -> Heard:
+def heard(spoken: str, typed: str = "Oslo", *, considered: str = "", in_reach: str = "", **row: object) -> EvaluatedRow:
     """A query for Oslo; titles are given with blanks between them."""
     found, found_typed, considered, in_reach = (titles.split() for titles in (spoken, typed, considered, in_reach))
     row = {"audio": "a", "query_doc": "1", "title": "Oslo", **row}
-    return Heard(row, found=found, found_typed=found_typed, considered=set(considered), in_reach=set(in_reach))
+    return EvaluatedRow(row, found=found, found_typed=found_typed, considered=set(considered), in_reach=set(in_reach))
 
 
 def test_search_success() -> None:
@@ -126,7 +126,9 @@ def test_slices_are_what_the_manifest_tells_rows_apart_by() -> None:
 
 def test_endpointing() -> None:
     utterances = [{"start": 1.0, "end": 2.0}, {"start": 4.0, "end": 6.0}, {"start": 8.0, "end": 9.0}]
-    heard = [Heard({"audio": "a", "utterances": utterances}, segments=[(0.9, 2.1), (4, 4.9), (5.1, 6), (7, 7.5)])]
+    heard = [
+        EvaluatedRow({"audio": "a", "utterances": utterances}, segments=[(0.9, 2.1), (4, 4.9), (5.1, 6), (7, 7.5)])
+    ]
     assert figures(heard)["endpointing"]["all"] == {
         "utterances": 3,
         "recall": pytest.approx(1 / 3),
@@ -138,7 +140,7 @@ def test_endpointing() -> None:
 
 def test_utterances_that_one_segment_holds_are_merged() -> None:
     utterances = [{"start": 1.0, "end": 2.0}, {"start": 4.0, "end": 6.0}, {"start": 8.0, "end": 9.0}]
-    heard = [Heard({"audio": "a", "utterances": utterances}, segments=[(0.9, 6.2), (8, 9)])]
+    heard = [EvaluatedRow({"audio": "a", "utterances": utterances}, segments=[(0.9, 6.2), (8, 9)])]
     scores = figures(heard)["endpointing"]["all"]
     assert (scores["recall"], scores["split"]) == (1, 0)
     assert scores["merged"] == pytest.approx(2 / 3)

@@ -17,10 +17,10 @@ from search.catalogue.schema import Field, Schema, comparable
 from search.errors import IndexUnavailable, InvalidDocument, InvalidFilter
 from search.index import SearchIndex
 from search.opening import open_index
-from search.phonetic.keys import heard_keys
-from search.phonetic.names import Named
+from search.phonetic.keys import query_keys
+from search.phonetic.names import PhoneticNames
 from search.phonetic.pronunciation import pronounce
-from search.result import MAX_DEPTH, MAX_FACET_VALUES, Found, SearchOptions
+from search.result import MAX_DEPTH, MAX_FACET_VALUES, SearchOptions, SearchPage
 
 SHOP = Schema(
     {
@@ -417,9 +417,9 @@ class TestSoundingLike:
     def test_titles_and_aliases_are_known_by_their_sound(self, index: SearchIndex) -> None:
         index.upsert([Document(id="1", title="Ho Chi Minh City", aliases=("Sài Gòn", "Saigon")), REYKJAVIK])
 
-        [named] = index.sounding_like(heard_keys(["sigon"]), 10)
+        [named] = index.sounding_like(query_keys(["sigon"]), 10)
 
-        assert named == Named("1", ["Ho Chi Minh City", "Sài Gòn"], ["hoCiminsiti", "segon"])
+        assert named == PhoneticNames("1", ["Ho Chi Minh City", "Sài Gòn"], ["hoCiminsiti", "segon"])
 
     def test_follows_what_is_replaced_and_deleted(self, index: SearchIndex) -> None:
         index.upsert([REYKJAVIK, LODZ])
@@ -427,7 +427,7 @@ class TestSoundingLike:
         index.delete(["pl"])
 
         def found(name: str) -> list[str]:
-            return [named.id for named in index.sounding_like(heard_keys(pronounce(name)), 10)]
+            return [named.id for named in index.sounding_like(query_keys(pronounce(name)), 10)]
 
         assert (found("reykjavik"), found("akureyri"), found("lodz")) == ([], ["is"], [])
 
@@ -435,8 +435,8 @@ class TestSoundingLike:
         index.upsert(Document(id=f"{i}", title=f"{start}ington") for i, start in enumerate("BDFGKLMPRSTVW"))
         index.upsert([Document(id="w", title="Washington")])
 
-        assert [named.id for named in index.sounding_like(heard_keys(pronounce("washing ton")), 1)] == ["w"]
-        assert len(index.sounding_like(heard_keys(pronounce("washing ton")), 5)) == 5
+        assert [named.id for named in index.sounding_like(query_keys(pronounce("washing ton")), 1)] == ["w"]
+        assert len(index.sounding_like(query_keys(pronounce("washing ton")), 5)) == 5
 
     def test_nothing_to_find(self, index: SearchIndex) -> None:
         assert index.sounding_like([], 5) == []
@@ -447,7 +447,7 @@ class TestSoundingLike:
     def test_only_those_that_pass_the_filters(self, open_again: Opener) -> None:
         with open_again(SHOP) as index:
             index.upsert(Document(id=land, title="Washington", fields={"country": land}) for land in ("US", "GB", "IS"))
-            keys = heard_keys(pronounce("washing ton"))
+            keys = query_keys(pronounce("washing ton"))
 
             def found(*filters: str) -> set[str]:
                 return {named.id for named in index.sounding_like(keys, 10, parse_filters(filters, SHOP))}
@@ -461,7 +461,7 @@ class TestSoundingLike:
         with open_again(Schema({"maker": Field(sound=True)})) as index:
             index.upsert([Document(id="1", title="Thing", fields={"maker": ["Rowenta", "Tefal"]}), REYKJAVIK])
 
-            [named] = index.sounding_like(heard_keys(pronounce("ro venta")), 10)
+            [named] = index.sounding_like(query_keys(pronounce("ro venta")), 10)
             assert (named.id, named.names) == ("1", ["Thing", "Rowenta", "Tefal"])
             assert titles(index, "rowenta") == ["Thing"]
 
@@ -541,7 +541,7 @@ class TestFilters:
         assert [result.id for result in found.results] == ["b", "a", "c", "d", "e"]
 
     def test_without_words_and_filters_nothing(self, shop: SearchIndex) -> None:
-        assert shop.search("", SearchOptions(facets=("country",))) == Found([], 0, {"country": {}})
+        assert shop.search("", SearchOptions(facets=("country",))) == SearchPage([], 0, {"country": {}})
 
     def test_follow_what_is_replaced_and_deleted(self, shop: SearchIndex) -> None:
         shop.upsert([Document(id="a", title="Lamp", fields={"country": "NO"})])
@@ -726,7 +726,7 @@ class TestReplace:
         assert index.get("is") is None
         assert index.get("us") == Document(id="us", title="Midway")
         assert set(titles(index, "reykjavik lodz ohare midway")) == {"Midway", "Łódź"}
-        assert index.sounding_like(heard_keys(pronounce("reykjavik")), 10) == []
+        assert index.sounding_like(query_keys(pronounce("reykjavik")), 10) == []
 
     def test_others_see_it_and_it_stays(self, index: SearchIndex, open_again: Opener) -> None:
         index.upsert([REYKJAVIK])

@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from server.admission import Admission
 from server.errors import ApiError
 from server.metrics import Metrics
-from server.middleware.load_shedding import TurnAway
+from server.middleware.load_shedding import LoadShedding
 
 
 async def hold(admission: Admission, until: asyncio.Event) -> None:
@@ -187,7 +187,7 @@ def test_whoever_would_wait_in_vain_is_refused_before_anything_is_read() -> None
             taken.append(1)
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        app, taken = TurnAway(route, admission, Metrics()), list[int]()
+        app, taken = LoadShedding(route, admission, Metrics()), list[int]()
         for path in ("/v1/voice-search", "/v1/search"):
             await app({"type": "http", "method": "POST", "path": path}, body, answer)
         async with AsyncExitStack() as places:

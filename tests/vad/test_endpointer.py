@@ -135,7 +135,7 @@ def test_what_may_be_a_word_is_no_pause_to_cut_at() -> None:
     endpointer = Endpointer(SHORT, FRAME_SECONDS)
     pushed(endpointer, speech(30) + silence(2))
     for _ in range(6):
-        endpointer.push(False, is_doubtful=True)
+        endpointer.push(False, is_tentative=True)
     assert pushed(endpointer, speech(12))[-2] == UtteranceEnded(0, 31, "longest")
 
 
@@ -219,22 +219,22 @@ def test_a_word_that_comes_when_speech_has_gone_on_changes_nothing() -> None:
 def test_what_may_be_the_next_word_is_waited_for() -> None:
     """A loud word once came too late to be found voiced, and was lost."""
     endpointer = paused(after=speech(10), silent=7)
-    assert [event for _ in range(9) for event in endpointer.push(False, is_doubtful=True)] == []
+    assert [event for _ in range(9) for event in endpointer.push(False, is_tentative=True)] == []
     assert pushed(endpointer, speech(1)) == [SpeechResumed(0)]
 
 
 def test_what_turns_out_to_be_no_word_is_waited_for_no_longer() -> None:
     endpointer = paused(after=speech(10), silent=8)
-    assert [event for _ in range(3) for event in endpointer.push(False, is_doubtful=True)] == []
+    assert [event for _ in range(3) for event in endpointer.push(False, is_tentative=True)] == []
     assert pushed(endpointer, silence(1)) == [UtteranceEnded(0, 15, "silence")]
 
 
 def test_clatter_without_end_is_waited_for_a_moment_only() -> None:
     patient = replace(SHORT, patience=0.1)
     endpointer = paused(after=speech(10), silent=4, chosen=patient)
-    assert [event for _ in range(10) for event in endpointer.push(False, is_doubtful=True)] == []
+    assert [event for _ in range(10) for event in endpointer.push(False, is_tentative=True)] == []
     assert endpointer.expect(0.2) == []
-    assert endpointer.push(False, is_doubtful=True) == [UtteranceEnded(0, 15, "silence")]
+    assert endpointer.push(False, is_tentative=True) == [UtteranceEnded(0, 15, "silence")]
 
 
 def paused(after: list[bool], silent: int, chosen: EndpointerOptions = SHORT) -> Endpointer:

@@ -110,14 +110,14 @@ def test_the_decisions_do_not_depend_on_how_many_frames_come_at_once(voice: Pcm)
     assert one_by_one == VoiceDetector().decide(rows(pcm))
 
 
-def test_a_loud_consonant_is_doubtful_until_its_vowel_comes_and_a_quiet_room_is_not() -> None:
+def test_a_loud_consonant_is_tentative_until_its_vowel_comes_and_a_quiet_room_is_not() -> None:
     scene = mixed(np.concatenate([silence(2), hiss(0.2, -20), vowel(0.3, 120), silence(1)]), hiss(3.5, -70))
     heard = VoiceDetector().decide(rows(scene))
     consonant, vowels = heard[frames(2) : frames(2.2)], heard[frames(2.2) : frames(2.5)]
-    assert sum(decision.is_doubtful for decision in consonant) >= 8
+    assert sum(decision.is_tentative for decision in consonant) >= 8
     assert not any(decision.is_speech for decision in consonant)
     assert sum(decision.is_speech for decision in vowels) >= 12
-    assert not any(decision.is_doubtful for decision in vowels[2:] + heard[frames(1) : frames(2)] + heard[frames(3) :])
+    assert not any(decision.is_tentative for decision in vowels[2:] + heard[frames(1) : frames(2)] + heard[frames(3) :])
 
 
 def test_no_frames_no_decisions() -> None:

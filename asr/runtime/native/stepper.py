@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from asr.decoding.stepper import FAVOURITES, Choice, Heard, Past, Row
+from asr.decoding.stepper import FAVOURITES, AudioContext, CacheEntry, Choice, Row
 from asr.runtime.native.library import Kernels
 from asr.runtime.native.weights import HEAD, LayerNorm, Linear, Packer, check_mirrors, check_width, panels
 from asr.whisper.encoding import SILENT_BIAS, EncodedWindow, VirtualSilence
@@ -83,7 +83,7 @@ class _Choice(Structure):
     )
 
 
-class NativeSteps:
+class NativeStepper:
     """`asr.decoding.stepper.Stepper` on the CPU, with as many threads as PyTorch takes where it is called.
 
     `context` is the most tokens that a sequence may have. Raises UnsuitableModel for a model that the kernels are not
@@ -104,13 +104,13 @@ class NativeSteps:
         self._hear_silence()
         self._free: list[Tensor] = []
 
-    def with_a_cache_of_its_own(self) -> "NativeSteps":
+    def with_a_cache_of_its_own(self) -> "NativeStepper":
         """The same weights, for another thread."""
         other = copy.copy(self)
         other._free = []
         return other
 
-    def hear(self, window: EncodedWindow) -> Heard:
+    def hear(self, window: EncodedWindow) -> AudioContext:
         """Its keys and values are panels for all layers and heads."""
         encoded = window.encoded.float().contiguous()
         room = self._dims.n_text_layer * self._dims.n_text_head
@@ -119,20 +119,20 @@ class NativeSteps:
         threads = c_int32(torch.get_num_threads())
         if self._kernels.decoder_hear(byref(self._decoder), c_int32(len(encoded)), *addresses, threads):
             raise MemoryError("there is no memory to hear with")
-        return Heard(keys, values, torch.zeros(len(encoded)))
+        return AudioContext(keys, values, torch.zeros(len(encoded)))
 
-    def begin(self, audio: Heard) -> Past:
+    def begin(self, audio: AudioContext) -> CacheEntry:
         dims = self._dims
         shape = (dims.n_text_layer, 2, dims.n_text_head, self._context, HEAD)
-        return Past(self._free.pop() if self._free else torch.empty(shape), audio)
+        return CacheEntry(self._free.pop() if self._free else torch.empty(shape), audio)
 
-    def fork(self, past: Past, length: int) -> Past:
+    def fork(self, past: CacheEntry, length: int) -> CacheEntry:
         copy = self.begin(past.audio)
         # By NumPy: PyTorch would share the little there is out among threads, and wait for them longer than it copies.
         copy.place.numpy()[:, :, :, :length] = past.place.numpy()[:, :, :, :length]
         return copy
 
-    def release(self, past: Past) -> None:
+    def release(self, past: CacheEntry) -> None:
         self._free.append(past.place)
 
     def step(self, rows: Sequence[Row]) -> list[Choice]:

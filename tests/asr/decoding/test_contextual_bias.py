@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.contextual_bias import MOST_BOOST, Earned, PhraseTrie
+from asr.decoding.contextual_bias import MOST_BOOST, BiasState, PhraseTrie
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.tokenizer import Tokenizer
 
@@ -16,14 +16,14 @@ def tokenizer(tiny_en: Checkpoint) -> Tokenizer:
     return tiny_en.tokenizer
 
 
-def earned_by(trie: PhraseTrie, tokenizer: Tokenizer, text: str) -> list[Earned]:
+def earned_by(trie: PhraseTrie, tokenizer: Tokenizer, text: str) -> list[BiasState]:
     """What a text has earned after each of its tokens and at its end."""
     following = [*tokenizer.encode(text), tokenizer.eot]
     return list(
         accumulate(
             following,
             lambda earned, token: earned.after(token, continues_word=token in tokenizer.spelling),
-            initial=Earned(trie),
+            initial=BiasState(trie),
         )
     )[1:]
 
@@ -112,4 +112,4 @@ def test_no_phrase_leads_to_a_special_token_or_a_mere_space(tokenizer: Tokenizer
 def test_nothing_expected_earns_nothing(tokenizer: Tokenizer) -> None:
     trie = PhraseTrie.of(tokenizer, {})
     assert boost_of(trie, tokenizer, "hotels in Reykjavik") == 0
-    assert not len(Earned(trie).favoured.tokens)
+    assert not len(BiasState(trie).favoured.tokens)

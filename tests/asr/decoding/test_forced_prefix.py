@@ -11,7 +11,7 @@ from asr.decoding.hypothesis import DecodedWindow, DecodingOptions
 from asr.decoding.stable_prefix import begins_with
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
-from asr.runtime.choose import Compute
+from asr.runtime.choose import Backend
 from asr.transcriber import Transcriber
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.tokenizer import Tokenizer
@@ -22,7 +22,7 @@ WAIT = 60.0  # seconds after which a test has failed
 ROUNDING = 1e-3  # of log-probabilities
 FEWER_RIVALS = 0.05  # by which a reading is likelier where some are forbidden
 ENGLISH = DecodingOptions("en", alternatives=2)
-ARITHMETICS = {"torch": Compute.plain, "native": as_served, "static": as_on_a_gpu}
+ARITHMETICS = {"torch": Backend.plain, "native": as_served, "static": as_on_a_gpu}
 CONTRADICTION = "Coffee, please"  # no recording begins so
 
 

@@ -14,7 +14,7 @@ from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
 from asr.errors import EngineClosed
-from asr.runtime.choose import Compute
+from asr.runtime.choose import Backend
 from asr.transcript import Likelihood
 from asr.whisper.checkpoints import Checkpoint
 from tests.asr.as_served import as_served
@@ -23,7 +23,7 @@ from tests.asr.fixed_shapes import as_on_a_gpu
 WAIT = 60.0  # seconds after which a test has failed
 ROUNDING = 1e-3  # of log-probabilities
 ENGLISH = DecodingOptions("en", keeps_audio=True)
-ARITHMETICS = {"torch": Compute.plain, "native": as_served, "static": as_on_a_gpu}
+ARITHMETICS = {"torch": Backend.plain, "native": as_served, "static": as_on_a_gpu}
 TEXTS = (
     "Show me hotels in Reykjavik.",
     "Show me hotels in Rome.",
@@ -57,7 +57,7 @@ def scores(clip: DecodedClip, texts: Sequence[str]) -> list[Likelihood]:
 def test_a_text_is_as_likely_as_the_network_says(tiny_en: Checkpoint, clips: list[Samples]) -> None:
     """In float32, by reading the whole text at once after the whole window."""
     model, tokenizer = tiny_en.model, tiny_en.tokenizer
-    with Engine(tiny_en, Compute.plain(tiny_en), whole_windows=True) as engine:
+    with Engine(tiny_en, Backend.plain(tiny_en), whole_windows=True) as engine:
         told = scores(heard(engine, clips[0]), TEXTS)
     mel = padded_to_window(log_mel_spectrogram(clips[0], model.dims.n_mels, "cpu"))
     prompt = tokenizer.prompt("en")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asr.decoding.hallucination import compression_ratio, is_doubtful, is_invented
+from asr.decoding.hallucination import compression_ratio, is_hallucination, needs_fallback
 from asr.decoding.hypothesis import DecodedWindow, Reading
 
 QUERY = "Hotels in Reykjavik."
@@ -28,7 +28,7 @@ def window(text: str, no_speech: float, confidence: float, *, complete: bool = T
     ],
 )
 def test_what_the_model_took_for_no_speech_is_invented(heard: DecodedWindow, invented: bool) -> None:
-    assert is_invented(heard) is invented
+    assert is_hallucination(heard) is invented
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_what_the_model_took_for_no_speech_is_invented(heard: DecodedWindow, inv
 def test_a_loop_is_believed_by_its_first_round(no_speech: float, confidence: float, invented: bool) -> None:
     """A word said over and over is; and no loop is heard a second time, which takes long and gives another."""
     loop = replace(window(LOOP, no_speech, confidence), looped=True)
-    assert is_invented(loop) is invented
-    assert not is_doubtful(loop)
+    assert is_hallucination(loop) is invented
+    assert not needs_fallback(loop)
 
 
 def test_what_only_a_second_hearing_finds_must_be_sure() -> None:
-    assert not is_invented(window("Thank you.", 0.3, 0.45))
-    assert is_invented(replace(window("Thank you.", 0.3, 0.45), doubted=True))
+    assert not is_hallucination(window("Thank you.", 0.3, 0.45))
+    assert is_hallucination(replace(window("Thank you.", 0.3, 0.45), doubted=True))
 
 
 @pytest.mark.parametrize(
@@ -61,22 +61,22 @@ def test_what_only_a_second_hearing_finds_must_be_sure() -> None:
 def test_of_one_short_word_the_model_may_doubt_more(
     text: str, no_speech: float, confidence: float, invented: bool
 ) -> None:
-    assert is_invented(replace(window(text, no_speech, confidence), doubted=True, seconds=1.9)) is invented
+    assert is_hallucination(replace(window(text, no_speech, confidence), doubted=True, seconds=1.9)) is invented
 
 
 def test_a_loop_that_only_a_second_hearing_finds_must_be_sure_as_well() -> None:
-    assert is_invented(replace(window(LOOP, 0.8, 0.45), looped=True, doubted=True))
+    assert is_hallucination(replace(window(LOOP, 0.8, 0.45), looped=True, doubted=True))
 
 
 def test_little_confidence_is_no_text() -> None:
-    assert is_invented(window("I'm not going to be able to do it.", 0.08, 0.17))
+    assert is_hallucination(window("I'm not going to be able to do it.", 0.08, 0.17))
 
 
 def test_half_a_sentence_is_not_invented_because_the_model_doubts_that_it_is_speech() -> None:
     """ "Can I have a" was held back for another half second."""
-    assert not is_invented(window("Can I have a", 0.54, 0.45), is_partial=True)
-    assert is_invented(window("March", 0.59, 0.16), is_partial=True)
-    assert is_invented(window("", 0.1, 0.9), is_partial=True)
+    assert not is_hallucination(window("Can I have a", 0.54, 0.45), is_partial=True)
+    assert is_hallucination(window("March", 0.59, 0.16), is_partial=True)
+    assert is_hallucination(window("", 0.1, 0.9), is_partial=True)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_half_a_sentence_is_not_invented_because_the_model_doubts_that_it_is_spe
 def test_a_reading_that_is_unsure_endless_or_one_phrase_over_and_over_is_doubtful(
     heard: DecodedWindow, doubtful: bool
 ) -> None:
-    assert is_doubtful(heard) is doubtful
+    assert needs_fallback(heard) is doubtful
 
 
 def test_repetition_compresses_and_nothing_does_not() -> None:

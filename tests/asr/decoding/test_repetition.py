@@ -8,7 +8,7 @@ import pytest
 
 from asr.audio.decode import SAMPLE_RATE, Samples, decode_audio
 from asr.decoding.hypothesis import DecodingOptions
-from asr.decoding.repetition import LoopWatch
+from asr.decoding.repetition import RepetitionDetector
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
 from asr.whisper.checkpoints import Checkpoint
@@ -18,9 +18,9 @@ WAIT = 60.0
 TOTAL = 12  # times that a word is said
 
 
-def watched(tokens: list[int], ends: dict[int, float], seconds: float = 4.0) -> LoopWatch:
+def watched(tokens: list[int], ends: dict[int, float], seconds: float = 4.0) -> RepetitionDetector:
     """A text as it grows until it is cut; it ends with these probabilities after so many tokens, else with 0.001."""
-    watch = LoopWatch(seconds)
+    watch = RepetitionDetector(seconds)
     for count in range(len(tokens) + 1):
         watch.note(tokens[:count], math.log(ends.get(count, 0.001)))
         if watch.end is not None:

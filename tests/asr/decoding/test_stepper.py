@@ -11,12 +11,12 @@ from torch import Tensor
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram
 from asr.decoding.rules import Rules
-from asr.decoding.stepper import FAVOURITES, FORBIDDEN, Choice, Favoured, Past, Row, Stepper
-from asr.runtime.cuda_stepper import StaticSteps
+from asr.decoding.stepper import FAVOURITES, FORBIDDEN, BiasedTokens, CacheEntry, Choice, Row, Stepper
+from asr.runtime.cuda_stepper import CudaStepper
 from asr.runtime.native.build import GENERIC
 from asr.runtime.native.library import Kernels
-from asr.runtime.native.stepper import NativeSteps
-from asr.runtime.torch_stepper import TorchSteps
+from asr.runtime.native.stepper import NativeStepper
+from asr.runtime.torch_stepper import TorchStepper
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from tests.asr.conftest import KERNELS
@@ -47,15 +47,15 @@ class Bench:
     def prompt(self) -> list[int]:
         return self.checkpoint.tokenizer.prompt("en")
 
-    def torch_steps(self) -> TorchSteps:
-        return TorchSteps(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context)
+    def torch_steps(self) -> TorchStepper:
+        return TorchStepper(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context)
 
-    def static_steps(self) -> StaticSteps:
-        return StaticSteps(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context, places=8)
+    def static_steps(self) -> CudaStepper:
+        return CudaStepper(self.checkpoint.model.decoder, self.encoder.silence, context=self.rules.context, places=8)
 
-    def native_steps(self, kernels: Kernels) -> NativeSteps:
+    def native_steps(self, kernels: Kernels) -> NativeStepper:
         decoder, context = self.checkpoint.model.decoder, self.rules.context
-        return NativeSteps(decoder, self.encoder.silence, kernels, context=context)
+        return NativeStepper(decoder, self.encoder.silence, kernels, context=context)
 
     def expected(self, tokens: list[int], window: EncodedWindow) -> Tensor:
         """Logits (n, n_vocab) of the plain network, for which the silence after the clip is spelt out."""
@@ -69,7 +69,7 @@ class Bench:
 class Text:
     """A sequence that grows by the likeliest token; `choices` are what it was told after its prompt."""
 
-    past: Past
+    past: CacheEntry
     unread: list[int]
     mask: Tensor
     read: int = 0
@@ -146,7 +146,7 @@ def alone(bench: Bench, stepper: Stepper, window: EncodedWindow, steps: int = TE
     return text
 
 
-def logits_of(stepper: Stepper, past: Past, tokens: list[int], at: int = 0) -> Tensor:
+def logits_of(stepper: Stepper, past: CacheEntry, tokens: list[int], at: int = 0) -> Tensor:
     """Logits (n, n_vocab) for tokens that are read one by one from a position on."""
     choices = [stepper.step([Row(past, token, at + i, wants_logits=True)])[0] for i, token in enumerate(tokens)]
     return torch.stack([choice.logits for choice in choices if choice.logits is not None])
@@ -156,7 +156,7 @@ def assert_equal(stepper: Stepper, ours: Choice, theirs: Choice) -> None:
     """Bit for bit where sums are integers, up to rounding in PyTorch."""
     assert ours.logits is not None
     assert theirs.logits is not None
-    if isinstance(stepper, NativeSteps):
+    if isinstance(stepper, NativeStepper):
         assert torch.equal(ours.logits, theirs.logits)
         assert ours.logprob == theirs.logprob
         assert ours.runner_up_logprob == theirs.runner_up_logprob
@@ -169,7 +169,7 @@ def assert_equal(stepper: Stepper, ours: Choice, theirs: Choice) -> None:
 
 def assert_near(stepper: Stepper, ours: Tensor, expected: Tensor) -> None:
     """Logits (n, n_vocab) of a text, against the plain network's in float32."""
-    if isinstance(stepper, NativeSteps):
+    if isinstance(stepper, NativeStepper):
         assert relative_error(ours, expected).mean() < INT8_ERROR
     else:
         torch.testing.assert_close(ours, expected, atol=TOLERANCE, rtol=0)
@@ -194,7 +194,7 @@ def test_the_likeliest_tokens_are_those_of_float32_in_every_recording(bench: Ben
         expected = bench.expected(tokens, window)[len(bench.prompt) - 1 :]
         logprobs = (expected + suppression).log_softmax(dim=-1)
         behind = logprobs.amax(dim=-1) - logprobs[range(len(said)), said]
-        assert behind.max() <= (INT8_TIE if isinstance(stepper, NativeSteps) else 0)
+        assert behind.max() <= (INT8_TIE if isinstance(stepper, NativeStepper) else 0)
 
 
 def test_a_prompt_in_one_step_is_a_prompt_token_by_token(bench: Bench, stepper: Stepper) -> None:
@@ -249,7 +249,9 @@ def test_a_fork_goes_on_as_if_it_had_read_everything_itself(bench: Bench, steppe
     for ours, path in ((torch.cat((before[-1:], after)), one_way), (forked, other_way)):
         itself = stepper.begin(audio)
         theirs = logits_of(stepper, itself, [*common, *path])[-len(path) :]
-        torch.testing.assert_close(ours, theirs, atol=0 if isinstance(stepper, NativeSteps) else LOGIT_ROUNDING, rtol=0)
+        torch.testing.assert_close(
+            ours, theirs, atol=0 if isinstance(stepper, NativeStepper) else LOGIT_ROUNDING, rtol=0
+        )
         stepper.release(itself)
     for past in (first, fork):
         stepper.release(past)
@@ -268,7 +270,9 @@ def test_what_is_read_for_several_sequences_all_have_read(bench: Bench, stepper:
         ours = torch.stack((choice.logits, *logits_of(stepper, past, way[1:], at=len(common) + 1)))
         itself = stepper.begin(audio)
         theirs = logits_of(stepper, itself, [*common, *way])[-len(way) :]
-        torch.testing.assert_close(ours, theirs, atol=0 if isinstance(stepper, NativeSteps) else LOGIT_ROUNDING, rtol=0)
+        torch.testing.assert_close(
+            ours, theirs, atol=0 if isinstance(stepper, NativeStepper) else LOGIT_ROUNDING, rtol=0
+        )
         stepper.release(itself)
     for past in pasts:
         stepper.release(past)
@@ -301,7 +305,7 @@ def test_two_texts_about_one_clip_do_not_share_what_they_read(bench: Bench, step
         theirs = logits_of(stepper, itself, tokens)[-1]
         assert choice.logits is not None
         torch.testing.assert_close(
-            choice.logits, theirs, atol=0 if isinstance(stepper, NativeSteps) else LOGIT_ROUNDING, rtol=0
+            choice.logits, theirs, atol=0 if isinstance(stepper, NativeStepper) else LOGIT_ROUNDING, rtol=0
         )
         for done in (past, itself):
             stepper.release(done)
@@ -361,12 +365,12 @@ def test_the_best_of_the_favoured_are_told_and_change_no_choice(bench: Bench, st
     rng = np.random.default_rng(count)
     vocabulary = bench.checkpoint.model.dims.n_vocab
     few, many = (
-        Favoured(
+        BiasedTokens(
             rng.choice(vocabulary, size, replace=False).astype(np.int32), rng.uniform(0, 5, size).astype(np.float32)
         )
         for size in (2, count)
     )
-    favoured = [few, None, many, Favoured(many.tokens[:0], many.boosts[:0])]
+    favoured = [few, None, many, BiasedTokens(many.tokens[:0], many.boosts[:0])]
     rows = [Row(past, token, i, mask, wants_logits=True) for i, token in enumerate(bench.prompt[:4])]
     plain = stepper.step(rows)
     choices = stepper.step([replace(row, favoured=own) for row, own in zip(rows, favoured, strict=False)])

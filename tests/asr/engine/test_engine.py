@@ -17,12 +17,12 @@ from torch import Tensor
 from asr.audio.decode import Samples
 from asr.audio.features import HOP_LENGTH
 from asr.decoding.hypothesis import DecodingOptions, Reading
-from asr.decoding.stepper import Choice, Past, Row
+from asr.decoding.stepper import CacheEntry, Choice, Row
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
 from asr.engine.scheduler import STEPS_BETWEEN_ENCODINGS
 from asr.errors import EngineBusy, EngineClosed, RecognitionFailed
-from asr.runtime.choose import CPU_SEQUENCES, Compute
+from asr.runtime.choose import CPU_SEQUENCES, Backend
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import EncodedWindow
 from tests.asr.as_served import as_served
@@ -118,7 +118,7 @@ class GatedSteps(ScriptedSteps):
         name, whole = window.encoded[0].tolist()
         return name, bool(whole)
 
-    def begin(self, audio: Any) -> Past:
+    def begin(self, audio: Any) -> CacheEntry:
         if self.holding.count(audio[0]) == self.room.get(audio[0]):
             raise MemoryError("no room for another")
         return super().begin(audio)
@@ -151,12 +151,12 @@ def steps() -> GatedSteps:
 
 
 @pytest.fixture
-def compute(encoder: ScriptedEncoder, steps: GatedSteps) -> Compute:
-    return Compute(encoder, steps, torch.get_num_threads(), torch.device("cpu"))
+def compute(encoder: ScriptedEncoder, steps: GatedSteps) -> Backend:
+    return Backend(encoder, steps, torch.get_num_threads(), torch.device("cpu"))
 
 
 @pytest.fixture
-def engine(compute: Compute, steps: GatedSteps) -> Iterator[Engine]:
+def engine(compute: Backend, steps: GatedSteps) -> Iterator[Engine]:
     engine = Engine(scripted_checkpoint(), compute, max_queue=3)
     yield engine
     steps.open()
@@ -292,7 +292,7 @@ def test_a_clip_that_cannot_be_encoded_fails_alone(engine: Engine, encoder: Scri
 
 
 @pytest.fixture
-def batching(compute: Compute, steps: GatedSteps) -> Iterator[Engine]:
+def batching(compute: Backend, steps: GatedSteps) -> Iterator[Engine]:
     """An engine that encodes up to three windows together."""
     engine = Engine(scripted_checkpoint(), replace(compute, encode_at_once=3), max_queue=8)
     yield engine
@@ -445,7 +445,7 @@ def test_what_can_be_deferred_is_not_heard_again(engine: Engine, encoder: Script
     assert encoder.encoded == [(2, False)]
 
 
-def test_whole_windows_are_heard_once(compute: Compute, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
+def test_whole_windows_are_heard_once(compute: Backend, encoder: ScriptedEncoder, steps: GatedSteps) -> None:
     steps.endless_whole = {2}
     steps.open()
     with Engine(scripted_checkpoint(), compute, whole_windows=True) as engine:
@@ -490,7 +490,7 @@ def test_closing_gives_up_at_its_deadline(engine: Engine, steps: GatedSteps) -> 
 
 @pytest.mark.parametrize(
     ("name", "arithmetic"),
-    [("tiny_en", Compute.plain), ("tiny_en", as_served), ("tiny_en", as_on_a_gpu), ("base", as_served)],
+    [("tiny_en", Backend.plain), ("tiny_en", as_served), ("tiny_en", as_on_a_gpu), ("base", as_served)],
 )
 def test_clips_together_are_heard_as_each_alone(
     name: str, arithmetic: Any, clips: list[Samples], request: pytest.FixtureRequest
@@ -514,7 +514,7 @@ def test_a_gpus_shapes_and_batches_change_no_answer(
     """Token for token, other readings and all; that more silence is encoded with each clip changes none of them."""
     answers = []
     some = clips[:3] if whole_windows else clips  # each takes ten times as long
-    for compute in (Compute.plain(base), as_on_a_gpu(base)):
+    for compute in (Backend.plain(base), as_on_a_gpu(base)):
         with Engine(base, compute, whole_windows=whole_windows) as engine:
             futures = [engine.submit([clip], DecodingOptions("en", alternatives=2)) for clip in some]
             answers.append([readings(future.result(120)) for future in futures])

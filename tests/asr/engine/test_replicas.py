@@ -17,8 +17,8 @@ from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
 from asr.engine.replicas import Replicas
 from asr.errors import EngineClosed, RecognitionFailed
-from asr.runtime.choose import Compute
-from asr.runtime.cpu_shares import Shares
+from asr.runtime.choose import Backend
+from asr.runtime.cpu_shares import CpuShares
 from asr.runtime.precision import Precision
 from asr.whisper.checkpoints import Checkpoint
 from tests.asr.as_served import replicas_as_served
@@ -50,7 +50,7 @@ class Two:
         self.replicas = Replicas(
             scripted_checkpoint(),
             [
-                Compute(encoder, steps, 1, torch.device("cpu"))
+                Backend(encoder, steps, 1, torch.device("cpu"))
                 for encoder, steps in zip(self.encoders, self.steps, strict=True)
             ],
         )
@@ -202,7 +202,7 @@ def test_replicas_that_are_busy_at_once_are_busy_for_the_clocks_seconds(
     The clock runs in the same test, from when there is work until it is done. At every moment of it a replica works, so
     that the average over the two is at least half of it. Half of that is left for what lies between a replica's turns.
     """
-    computes = replicas_as_served(tiny_en, Shares(replicas=2, threads=1, audio_workers=0))
+    computes = replicas_as_served(tiny_en, CpuShares(replicas=2, threads=1, audio_workers=0))
     with Replicas(tiny_en, computes) as replicas:
         started = time.monotonic()
         for future in [replicas.submit([clip], DecodingOptions("en")) for clip in clips]:
@@ -217,7 +217,7 @@ def test_replicas_that_are_busy_at_once_are_busy_for_the_clocks_seconds(
 def test_two_replicas_hear_what_one_engine_hears(tiny_en: Checkpoint, clips: list[Samples], precision: Any) -> None:
     """Token for token, in the same arithmetic, with the clips spread over both."""
     options = [DecodingOptions("en", alternatives=i % 3) for i in range(len(clips))]
-    shares = Shares(replicas=2, threads=1, audio_workers=0)
+    shares = CpuShares(replicas=2, threads=1, audio_workers=0)
     one, *others = replicas_as_served(tiny_en, shares, precision)
     with Engine(tiny_en, one) as engine:
         alone = [engine.submit([clip], own).result(WAIT) for clip, own in zip(clips, options, strict=True)]
@@ -231,13 +231,13 @@ def test_two_replicas_hear_what_one_engine_hears(tiny_en: Checkpoint, clips: lis
 
 
 def test_replicas_on_the_processor_share_their_weights(tiny_en: Checkpoint) -> None:
-    one, other = replicas_as_served(tiny_en, Shares(replicas=2, threads=1, audio_workers=0))
+    one, other = replicas_as_served(tiny_en, CpuShares(replicas=2, threads=1, audio_workers=0))
     assert one.encoder is other.encoder
     assert one.stepper is not other.stepper
 
 
 def test_it_says_how_many_replicas_compute_and_how(tiny_en: Checkpoint) -> None:
     for count, told in ((1, "encoder float32, decoder float32, 1 thread"), (2, "2 replicas, each encoder float32")):
-        computes = replicas_as_served(tiny_en, Shares(count, threads=1, audio_workers=0), Precision.FLOAT32)
+        computes = replicas_as_served(tiny_en, CpuShares(count, threads=1, audio_workers=0), Precision.FLOAT32)
         with Replicas(tiny_en, computes) as replicas:
             assert replicas.compute.startswith(told)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.engine.scheduler import STEPS_BETWEEN_ENCODINGS, Scheduler, Turn
+from asr.engine.scheduler import STEPS_BETWEEN_ENCODINGS, ScheduledBatch, Scheduler
 
 
 @dataclass(eq=False)
@@ -48,12 +48,12 @@ def test_the_first_to_come_is_encoded_first() -> None:
 def test_what_is_encoded_is_read_in_the_same_turn_and_until_it_is_removed() -> None:
     item = Item()
     scheduler = scheduler_with(item)
-    assert scheduler.next_turn() == Turn((item,), (item,))
-    assert scheduler.next_turn() == Turn((), (item,))
+    assert scheduler.next_turn() == ScheduledBatch((item,), (item,))
+    assert scheduler.next_turn() == ScheduledBatch((), (item,))
     assert scheduler.has_work
     scheduler.remove(item)
     assert not scheduler.has_work
-    assert scheduler.next_turn() == Turn((), ())
+    assert scheduler.next_turn() == ScheduledBatch((), ())
 
 
 def test_those_being_read_go_on_for_a_few_steps_before_the_next_joins() -> None:
@@ -145,7 +145,7 @@ def test_a_long_clip_lets_those_that_wait_in_between_its_windows() -> None:
 def test_clips_of_one_kind_are_encoded_together_past_others_that_wait() -> None:
     a, b, c, d = Item("a", kind=1), Item("b", kind=2), Item("c", kind=1), Item("d", kind=1)
     scheduler = scheduler_with(a, b, c, d, encode_at_once=16)
-    assert scheduler.next_turn() == Turn((a, c, d), (a, c, d))
+    assert scheduler.next_turn() == ScheduledBatch((a, c, d), (a, c, d))
     assert list(scheduler.waiting) == [b]
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from asr.runtime.cpu_shares import Shares, share_out, usable_cores, within_quota
+from asr.runtime.cpu_shares import CpuShares, allocate_cpus, usable_cores, within_quota
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from asr.runtime.cpu_shares import Shares, share_out, usable_cores, within_quota
     ],
 )
 def test_cores_are_shared_out(cores: int, replicas: int, threads: int, audio_workers: int) -> None:
-    assert share_out(cores) == Shares(replicas, threads, audio_workers)
+    assert allocate_cpus(cores) == CpuShares(replicas, threads, audio_workers)
 
 
 def test_no_more_threads_than_cores() -> None:
     """And where there are many, some are left to the rest of the server."""
     for cores in range(1, 257):
-        shares = share_out(cores)
+        shares = allocate_cpus(cores)
         assert 1 <= shares.replicas * shares.threads <= cores - cores // 8
 
 
@@ -36,7 +36,7 @@ def test_no_more_threads_than_cores() -> None:
     ("cores", "gpus", "replicas", "threads"), [(16, 1, 1, 8), (16, 2, 2, 7), (64, 8, 8, 7), (4, 8, 8, 1)]
 )
 def test_every_gpu_has_a_replica(cores: int, gpus: int, replicas: int, threads: int) -> None:
-    shares = share_out(cores, gpus)
+    shares = allocate_cpus(cores, gpus)
     assert (shares.replicas, shares.threads) == (replicas, threads)
 
 
@@ -56,7 +56,7 @@ def test_every_gpu_has_a_replica(cores: int, gpus: int, replicas: int, threads: 
     ],
 )
 def test_what_is_asked_for_is_given(cores: int, asked: dict[str, int], given: tuple[int, int]) -> None:
-    shares = share_out(cores, **asked)
+    shares = allocate_cpus(cores, **asked)
     assert (shares.replicas, shares.threads) == given
 
 

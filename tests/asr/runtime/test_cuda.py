@@ -10,8 +10,8 @@ from asr.audio.features import log_mel_spectrogram
 from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
 from asr.engine.jobs import DecodedClip
-from asr.runtime.choose import Compute, choose_compute
-from asr.runtime.cuda_stepper import StaticSteps
+from asr.runtime.choose import Backend, choose_backend
+from asr.runtime.cuda_stepper import CudaStepper
 from asr.runtime.precision import Precision
 from asr.whisper.checkpoints import Checkpoint
 
@@ -25,7 +25,7 @@ def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     return request.getfixturevalue(request.param)
 
 
-def heard(checkpoint: Checkpoint, compute: Compute, clips: list[Samples], *, whole: bool = False) -> list[DecodedClip]:
+def heard(checkpoint: Checkpoint, compute: Backend, clips: list[Samples], *, whole: bool = False) -> list[DecodedClip]:
     with Engine(checkpoint, compute, whole_windows=whole) as engine:
         futures = [engine.submit([clip], DecodingOptions("en", alternatives=i % 3)) for i, clip in enumerate(clips)]
         return [future.result(WAIT) for future in futures]
@@ -40,46 +40,46 @@ def tokens(answers: list[DecodedClip]) -> list[list[tuple[int, ...]]]:
     return [[reading.tokens for reading in (window.best, *window.alternatives)] for window in windows]
 
 
-def in_graphs(compute: Compute) -> bool:
+def in_graphs(compute: Backend) -> bool:
     return "in CUDA graphs" in str(compute)
 
 
-def with_steps(compute: Compute, *, places: int, graphs: bool) -> Compute:
+def with_steps(compute: Backend, *, places: int, graphs: bool) -> Backend:
     """The same weights in another stepper."""
     given = compute.stepper
-    assert isinstance(given, StaticSteps)
+    assert isinstance(given, CudaStepper)
     silence = compute.encoder.silence
     return replace(
-        compute, stepper=StaticSteps(given.decoder, silence, context=given.context, places=places, graphs=graphs)
+        compute, stepper=CudaStepper(given.decoder, silence, context=given.context, places=places, graphs=graphs)
     )
 
 
 def test_bfloat16_is_what_runs_unless_something_else_is_asked_for(tiny_en: Checkpoint) -> None:
-    assert str(choose_compute(tiny_en)) == "encoder bfloat16, decoder bfloat16 in CUDA graphs, cuda:0"
-    assert str(choose_compute(tiny_en, Precision.FLOAT32)) == "encoder float32, decoder float32 in CUDA graphs, cuda:0"
+    assert str(choose_backend(tiny_en)) == "encoder bfloat16, decoder bfloat16 in CUDA graphs, cuda:0"
+    assert str(choose_backend(tiny_en, Precision.FLOAT32)) == "encoder float32, decoder float32 in CUDA graphs, cuda:0"
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_bfloat16_says_what_the_processor_says(checkpoint: Checkpoint, clips: list[Samples], whole: bool) -> None:
-    compute = choose_compute(checkpoint)
+    compute = choose_backend(checkpoint)
     answers = heard(checkpoint, compute, clips, whole=whole)
     assert in_graphs(compute), "nothing could be captured"
-    assert texts(answers) == texts(heard(checkpoint, Compute.plain(checkpoint), clips, whole=whole))
+    assert texts(answers) == texts(heard(checkpoint, Backend.plain(checkpoint), clips, whole=whole))
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_float32_is_the_processors_token_for_token(checkpoint: Checkpoint, clips: list[Samples], whole: bool) -> None:
-    compute = choose_compute(checkpoint, Precision.FLOAT32)
+    compute = choose_backend(checkpoint, Precision.FLOAT32)
     answers = heard(checkpoint, compute, clips, whole=whole)
     assert in_graphs(compute), "nothing could be captured"
-    assert tokens(answers) == tokens(heard(checkpoint, Compute.plain(checkpoint), clips, whole=whole))
+    assert tokens(answers) == tokens(heard(checkpoint, Backend.plain(checkpoint), clips, whole=whole))
 
 
 @pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT32])
 def test_graphs_say_what_steps_without_them_say(
     checkpoint: Checkpoint, clips: list[Samples], precision: Precision
 ) -> None:
-    compute = choose_compute(checkpoint, precision)
+    compute = choose_backend(checkpoint, precision)
     eager = with_steps(compute, places=64, graphs=False)
     assert tokens(heard(checkpoint, compute, clips)) == tokens(heard(checkpoint, eager, clips))
     assert in_graphs(compute), "nothing could be captured"
@@ -88,7 +88,7 @@ def test_graphs_say_what_steps_without_them_say(
 
 def test_graphs_outlive_more_sequences_than_there_were_places_for(tiny_en: Checkpoint, clips: list[Samples]) -> None:
     """The memory that they read moves; they are captured anew."""
-    compute = choose_compute(tiny_en, Precision.FLOAT32)
+    compute = choose_backend(tiny_en, Precision.FLOAT32)
     few = with_steps(compute, places=2, graphs=True)
     assert tokens(heard(tiny_en, few, clips)) == tokens(heard(tiny_en, compute, clips))
     assert in_graphs(few), "nothing could be captured"

@@ -9,10 +9,10 @@ from torch import Tensor
 from asr.audio.decode import Samples
 from asr.audio.features import log_mel_spectrogram
 from asr.decoding.rules import Rules
-from asr.decoding.stepper import Past, Row, Stepper
+from asr.decoding.stepper import CacheEntry, Row, Stepper
 from asr.runtime.cuda_graphs import CudaGraphs
-from asr.runtime.cuda_stepper import Shape, StaticSteps, sequence_bytes
-from asr.runtime.torch_stepper import TorchSteps
+from asr.runtime.cuda_stepper import CudaStepper, Shape, sequence_bytes
+from asr.runtime.torch_stepper import TorchStepper
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import EncodedWindow, Encoder
 
@@ -32,13 +32,13 @@ def windows(encoder: Encoder, clips: list[Samples]) -> list[EncodedWindow]:
 
 
 @pytest.fixture
-def static(tiny_en: Checkpoint, encoder: Encoder) -> StaticSteps:
-    return StaticSteps(tiny_en.model.decoder, encoder.silence, context=Rules.of(tiny_en).context, places=PLACES)
+def static(tiny_en: Checkpoint, encoder: Encoder) -> CudaStepper:
+    return CudaStepper(tiny_en.model.decoder, encoder.silence, context=Rules.of(tiny_en).context, places=PLACES)
 
 
 @pytest.fixture
-def exact(tiny_en: Checkpoint, encoder: Encoder) -> TorchSteps:
-    return TorchSteps(tiny_en.model.decoder, encoder.silence, context=Rules.of(tiny_en).context)
+def exact(tiny_en: Checkpoint, encoder: Encoder) -> TorchStepper:
+    return TorchStepper(tiny_en.model.decoder, encoder.silence, context=Rules.of(tiny_en).context)
 
 
 def texts_with_forks(stepper: Stepper, windows: list[EncodedWindow], mask: Tensor, steps: int) -> list[list[int]]:
@@ -46,7 +46,7 @@ def texts_with_forks(stepper: Stepper, windows: list[EncodedWindow], mask: Tenso
 
     A prompt is several rows of one sequence.
     """
-    texts: list[tuple[Past, list[int], int]] = []  # place, tokens, how many are read
+    texts: list[tuple[CacheEntry, list[int], int]] = []  # place, tokens, how many are read
     for step in range(steps):
         if step < len(windows):
             texts.append((stepper.begin(stepper.hear(windows[step])), list(PROMPT), 0))
@@ -66,14 +66,14 @@ def texts_with_forks(stepper: Stepper, windows: list[EncodedWindow], mask: Tenso
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_padded_steps_say_what_exact_ones_say(
-    static: StaticSteps, exact: TorchSteps, tiny_en: Checkpoint, windows: list[EncodedWindow], count: int
+    static: CudaStepper, exact: TorchStepper, tiny_en: Checkpoint, windows: list[EncodedWindow], count: int
 ) -> None:
     """Token for token, among them a whole window; with the most there are more sequences than places were made."""
     mask, chosen = Rules.of(tiny_en).suppression.later, windows[-count:]
     assert texts_with_forks(static, chosen, mask, 14) == texts_with_forks(exact, chosen, mask, 14)
 
 
-def test_steps_have_few_shapes(static: StaticSteps, windows: list[EncodedWindow]) -> None:
+def test_steps_have_few_shapes(static: CudaStepper, windows: list[EncodedWindow]) -> None:
     short, whole = (static.begin(static.hear(window)) for window in (windows[0], windows[-1]))
     shapes = {
         static.shape([Row(past, 0, position)] * count)
@@ -88,7 +88,7 @@ def test_steps_have_few_shapes(static: StaticSteps, windows: list[EncodedWindow]
 
 
 def test_audio_is_kept_once_however_many_look_at_it_and_given_back_at_the_last(
-    static: StaticSteps, windows: list[EncodedWindow]
+    static: CudaStepper, windows: list[EncodedWindow]
 ) -> None:
     made = len(static.audios)
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_audio_is_kept_once_however_many_look_at_it_and_given_back_at_the_last(
 
 
 def test_a_sequence_takes_as_much_memory_as_is_reckoned_with(
-    static: StaticSteps, tiny_en: Checkpoint, windows: list[EncodedWindow]
+    static: CudaStepper, tiny_en: Checkpoint, windows: list[EncodedWindow]
 ) -> None:
     """At most: for a whole window, of which the audio is held twice."""
     audio = static.hear(windows[-1])

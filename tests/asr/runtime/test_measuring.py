@@ -9,7 +9,7 @@ import pytest
 
 from asr.runtime import measuring
 from asr.runtime.arithmetic import candidates
-from asr.runtime.choose import choose_compute
+from asr.runtime.choose import choose_backend
 from asr.runtime.measuring import Measured, measured, time_all
 from asr.runtime.native.library import Kernels, NativeUnavailable
 from asr.runtime.precision import Precision
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
 
 def test_auto_takes_what_was_the_fastest(tiny_en: Checkpoint, kernels: dict[str, Kernels], tmp_path: Path) -> None:
     """Really measured, for each part by itself."""
-    compute = choose_compute(tiny_en, threads=1, cache=tmp_path)
+    compute = choose_backend(tiny_en, threads=1, cache=tmp_path)
     assert compute.measured
     assert (compute.encoder.precision, compute.stepper.precision) == compute.measured.best()
     in_int8 = {f"int8 ({path})" for path in kernels}
@@ -125,7 +125,7 @@ def test_auto_takes_what_was_the_fastest(tiny_en: Checkpoint, kernels: dict[str,
 
 
 def test_where_there_is_one_way_nothing_is_measured(tiny_en: Checkpoint, tmp_path: Path) -> None:
-    assert choose_compute(tiny_en, Precision.FLOAT32, cache=tmp_path).measured is None
+    assert choose_backend(tiny_en, Precision.FLOAT32, cache=tmp_path).measured is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -102,7 +102,7 @@ def test_packaged_models_load(tiny_en: Checkpoint, base: Checkpoint) -> None:
 
 def test_damaged_packaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     packaged = dataclasses.replace(PACKAGED["tiny.en"], sha256="0" * 64)
-    monkeypatch.setitem(asr.checkpoints.PACKAGED, "tiny.en", packaged)
+    monkeypatch.setitem(asr.whisper.checkpoints.PACKAGED, "tiny.en", packaged)
     with pytest.raises(CheckpointError, match="Reinstall"):
         load_checkpoint("tiny.en")
 

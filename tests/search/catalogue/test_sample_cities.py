@@ -11,7 +11,7 @@ from search.index import SearchIndex
 from search.opening import open_index
 from search.result import SearchOptions
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, find
+from search.voice.query import Proposal, search_rewrites
 
 WELL_KNOWN = {
     "Addis Ababa": "Ethiopia",
@@ -137,7 +137,7 @@ def world(sample_index: Path) -> Iterator[SearchIndex]:
 @pytest.mark.parametrize(("name", "country"), WELL_KNOWN.items())
 def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str) -> None:
     found = {
-        phrase: find(Proposal(RecognisedText(phrase.format(name))), world, SearchOptions(1)).found.results
+        phrase: search_rewrites(Proposal(RecognisedText(phrase.format(name))), world, SearchOptions(1)).found.results
         for phrase in PHRASES
     }
 
@@ -151,7 +151,9 @@ def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str
 
 
 def test_some_springfield(world: SearchIndex) -> None:
-    results = find(Proposal(RecognisedText("Things to do in Springfield")), world, SearchOptions(5)).found.results
+    results = search_rewrites(
+        Proposal(RecognisedText("Things to do in Springfield")), world, SearchOptions(5)
+    ).found.results
 
     assert {result.title for result in results} == {"Springfield"}
 

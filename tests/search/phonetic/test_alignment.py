@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from search.phonetic.alignment import INSIDE_WORD, MAX_HEARD, UNIT, HeardPhones, Names, distances, spans
+from search.phonetic.alignment import INSIDE_WORD, MAX_HEARD, UNIT, Names, QueryPhones, distances, spans
 from search.phonetic.phones import PHONES, costs
 
 READINGS = [["TaNks", "to", "dun", "Coni"], ["Tinz", "tu", "du", "in", "Soni"]]
@@ -28,7 +28,7 @@ def reference(name: str, words: list[str]) -> float:
 
 def test_equals_the_reference() -> None:
     pick = random.Random(1)
-    heard = HeardPhones(READINGS)
+    heard = QueryPhones(READINGS)
     names = ["".join(pick.choices(PHONES, k=pick.randint(1, 12))) for _ in range(300)]
 
     expected = [min(reference(name, words) for words in READINGS) for name in names]
@@ -39,7 +39,7 @@ def test_equals_the_reference() -> None:
 
 
 def test_says_where() -> None:
-    heard = HeardPhones(READINGS)
+    heard = QueryPhones(READINGS)
 
     where = spans(Names(["Soni", "Tinz"]), heard)
 
@@ -51,10 +51,10 @@ def test_says_where() -> None:
 
 
 def test_no_name_reaches_over_two_readings() -> None:
-    heard = HeardPhones([["van"], ["kuver"]])
+    heard = QueryPhones([["van"], ["kuver"]])
 
     assert distances(Names(["vankuver"]), heard)[0] > 1
-    assert distances(Names(["vankuver"]), HeardPhones([["van", "kuver"]]))[0] == 0
+    assert distances(Names(["vankuver"]), QueryPhones([["van", "kuver"]]))[0] == 0
 
 
 def test_weight_is_what_is_left_out() -> None:
@@ -63,7 +63,7 @@ def test_weight_is_what_is_left_out() -> None:
 
 
 def test_endless_speech_is_cut() -> None:
-    heard = HeardPhones([["ta"] * 600, ["ka"] * 600, ["ma"] * 600])
+    heard = QueryPhones([["ta"] * 600, ["ka"] * 600, ["ma"] * 600])
 
     assert len(heard.phones) == MAX_HEARD
     assert spans(Names(["tata", "kama"]), heard).costs.shape == (2, len(heard.starts))

@@ -1,9 +1,9 @@
-from search.voice.phonetic_reading import HeardText, distinct
+from search.voice.phonetic_reading import PhoneticReading, distinct
 
 
 def replaced(text: str, sound: str) -> str:
     """What stands where these phones were heard."""
-    reading = HeardText.of(text)
+    reading = PhoneticReading.of(text)
     start = "".join(reading.phones).index(sound)
     return text[slice(*reading.characters(start, start + len(sound)))]
 

@@ -4,7 +4,7 @@ from search.catalogue.document import Document
 from search.index import SearchIndex
 from search.voice.candidates import Candidate, Placement
 from search.voice.hypothesis import RecognisedText
-from search.voice.query import Proposal, find, normalise
+from search.voice.query import Proposal, normalise, search_rewrites
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_query_is_what_someone_would_type(heard: str, query: str) -> None:
 def test_what_was_heard_is_found(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík"), Document(id="2", title="Łódź")])
 
-    answer = find(Proposal(RecognisedText("Hotels in Reykjavik.")), index)
+    answer = search_rewrites(Proposal(RecognisedText("Hotels in Reykjavik.")), index)
 
     assert answer.query == "hotels in reykjavik"
     assert [result.title for result in answer.found.results] == ["Reykjavík"]
@@ -39,7 +39,7 @@ def test_what_was_heard_is_found(index: SearchIndex) -> None:
 def test_silence_finds_nothing(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík")])
 
-    assert find(Proposal(RecognisedText("")), index).found.results == []
+    assert search_rewrites(Proposal(RecognisedText("")), index).found.results == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,9 @@ def test_a_name_comes_before_or_after_what_the_text_finds_by_how_probable_it_is(
     heard, name = "Hotels in Gaburong.", "Hotels in Gaborone."
     candidate = Candidate(("g",), "Gaborone", 0.9, 5.0, 0.0, (Placement(heard, 10, 18, name, 0.9),))
 
-    answer = find(Proposal(RecognisedText(heard, least_confidence, (7.2, 2.5, 9.4)), [candidate], 5000), index)
+    answer = search_rewrites(
+        Proposal(RecognisedText(heard, least_confidence, (7.2, 2.5, 9.4)), [candidate], 5000), index
+    )
 
     assert answer.query == query
     assert [(result.title, result.match) for result in answer.found.results] == found

@@ -16,8 +16,8 @@ from search.result import SearchOptions
 from server.live.interims import OVERDUE_SECONDS, PACE_SECONDS, Interims
 from server.live.options import ListenOptions
 from server.live.protocol import ModelInfo, Results, ResultsMetadata, ServerMessage
-from server.live.recogniser import Heard, Recogniser
-from server.live.utterances import Conversation
+from server.live.recogniser import Recogniser, UtteranceResult
+from server.live.utterances import Utterances
 from server.services import Services
 from vad.endpointer import EndpointerOptions
 from vad.utterances import SAMPLE_RATE, UtteranceStream
@@ -33,7 +33,7 @@ class Mishearing(Recogniser):
 
     mishears = True
 
-    async def interim(self, samples: Pcm) -> Heard:
+    async def interim(self, samples: Pcm) -> UtteranceResult:
         heard = await super().interim(samples)
         text = f"{MISHEARD} {heard.transcript.text}" if self.mishears else heard.transcript.text
         certainty = (1.0,) * len(text.split())
@@ -48,7 +48,7 @@ class Noting(Recogniser):
         self.asked: list[float] = []
         self.answered: list[float] = []
 
-    async def interim(self, samples: Pcm) -> Heard:
+    async def interim(self, samples: Pcm) -> UtteranceResult:
         self.asked.append(time.monotonic())
         heard = await super().interim(samples)
         if heard.transcript.text:
@@ -68,7 +68,7 @@ async def converse(services: Services, recordings: list[Pcm]) -> list[Results]:
         if isinstance(message, Results):
             results.append(message)
 
-    conversation = Conversation(OPTIONS, recogniser, services.metrics, METADATA, send, wake=lambda: None)
+    conversation = Utterances(OPTIONS, recogniser, services.metrics, METADATA, send, wake=lambda: None)
     delivering = asyncio.create_task(conversation.deliver())
     for samples in recordings:
         for piece in np.array_split(samples, round(len(samples) / SAMPLE_RATE / MESSAGE_SECONDS)):
@@ -137,7 +137,7 @@ def test_interims_keep_their_pace_over_pauses(client: TestClient, sample_files: 
 class Busy(Recogniser):
     """Has no time for interims."""
 
-    async def interim(self, samples: Pcm) -> Heard:
+    async def interim(self, samples: Pcm) -> UtteranceResult:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -151,7 +151,7 @@ async def leave_a_busy_server(services: Services, samples: Pcm) -> tuple[int, in
         pass
 
     before = len(asyncio.all_tasks())
-    conversation = Conversation(options, recogniser, services.metrics, METADATA, send, wake=lambda: None)
+    conversation = Utterances(options, recogniser, services.metrics, METADATA, send, wake=lambda: None)
     await conversation.hear(samples[: 6 * len(samples) // 10])  # in the middle of a word
     await asyncio.sleep(1.2 * OVERDUE_SECONDS)
     await conversation.hear(np.zeros(round(0.2 * SAMPLE_RATE), np.int16))

@@ -11,12 +11,12 @@ import pytest
 from asr.audio.decode import Samples
 from asr.decoding.hypothesis import DecodingOptions
 from asr.engine.engine import Engine
-from asr.runtime.choose import choose_compute
+from asr.runtime.choose import choose_backend
 from asr.runtime.native import library
 from asr.runtime.native.build import LIBRARY, CannotBuild, build, find_compiler, main
 from asr.runtime.native.library import NativeUnavailable, load_kernels
 from asr.runtime.precision import Precision
-from asr.runtime.torch_stepper import TorchSteps
+from asr.runtime.torch_stepper import TorchStepper
 from asr.whisper.checkpoints import Checkpoint
 
 WAIT = 60.0  # seconds after which a test has failed
@@ -171,8 +171,8 @@ def test_without_the_library_speech_is_recognised_all_the_same(
     tiny_en: Checkpoint, speech: Samples, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        compute = choose_compute(tiny_en, cache=tmp_path)
-    assert isinstance(compute.stepper, TorchSteps)
+        compute = choose_backend(tiny_en, cache=tmp_path)
+    assert isinstance(compute.stepper, TorchStepper)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "python -m asr.runtime.native.build" in record.getMessage()
@@ -183,9 +183,9 @@ def test_without_the_library_speech_is_recognised_all_the_same(
 @pytest.mark.usefixtures("no_library")
 def test_int8_that_was_asked_for_is_not_done_without(tiny_en: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(NativeUnavailable, match="was not compiled"):
-        choose_compute(tiny_en, Precision.INT8, cache=tmp_path)
+        choose_backend(tiny_en, Precision.INT8, cache=tmp_path)
 
 
 def test_instructions_that_are_not_here_are_named(tiny_en: Checkpoint, kernels: object) -> None:
     with pytest.raises(NativeUnavailable, match=r'no kernels for the instructions "sse9".*generic'):
-        choose_compute(tiny_en, instructions="sse9")
+        choose_backend(tiny_en, instructions="sse9")

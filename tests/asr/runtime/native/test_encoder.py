@@ -6,7 +6,7 @@ import torch
 
 from asr.audio.decode import SAMPLE_RATE, Samples
 from asr.audio.features import log_mel_spectrogram
-from asr.runtime.choose import Compute
+from asr.runtime.choose import Backend
 from asr.runtime.native.encoder import NativeEncoder
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import Encoder
@@ -22,7 +22,7 @@ def native(request: pytest.FixtureRequest, tiny_en: Checkpoint) -> Encoder:
 
 @pytest.fixture(scope="module")
 def plain(tiny_en: Checkpoint) -> Encoder:
-    return Compute.plain(tiny_en, threads=1).encoder
+    return Backend.plain(tiny_en, threads=1).encoder
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 29.2, 29.36, 29.5, 30.0])

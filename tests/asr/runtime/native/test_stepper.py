@@ -9,7 +9,7 @@ import torch
 from asr.decoding.stepper import Row
 from asr.runtime.native.build import PATHS
 from asr.runtime.native.library import Kernels, NativeUnavailable
-from asr.runtime.native.stepper import NativeSteps
+from asr.runtime.native.stepper import NativeStepper
 from asr.whisper.checkpoints import Checkpoint
 from asr.whisper.encoding import FRAMES_FOR_ONE, EncodedWindow, Encoder
 from asr.whisper.model import ModelDimensions, TextDecoder, Whisper
@@ -40,7 +40,7 @@ def test_one_layer_equals_its_arithmetic_spelt_out(name: str, path: str, request
     checkpoint: Checkpoint = request.getfixturevalue(name)
     silence = Encoder(checkpoint.model.encoder).silence
     decoder = with_one_layer(checkpoint.model.decoder)
-    stepper = NativeSteps(decoder, silence, KERNELS[path], context=CONTEXT)
+    stepper = NativeStepper(decoder, silence, KERNELS[path], context=CONTEXT)
     spelt_out = Int8Decoder(decoder, ATTENTION[PATHS[path].products])
     tokens = [*checkpoint.tokenizer.prompt("en"), 1396, 1182, 295, 257, 640, 407]
     window = EncodedWindow(silence.encoded.repeat_interleave(FRAMES_FOR_ONE, dim=0))
@@ -56,4 +56,4 @@ def test_heads_of_another_width_are_refused(best_kernels: Kernels) -> None:
     dims = ModelDimensions(80, 1500, 64, 2, 1, 51_865, 448, 64, 2, 1)
     model = Whisper.from_tensors(dims, random_reference(dims).state_dict())
     with pytest.raises(NativeUnavailable, match="32 wide"):
-        NativeSteps(model.decoder, Encoder(model.encoder).silence, best_kernels, context=CONTEXT)
+        NativeStepper(model.decoder, Encoder(model.encoder).silence, best_kernels, context=CONTEXT)
