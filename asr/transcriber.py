@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from asr.audio.decode import Audio, Samples, decode_audio
 from asr.audio.quality import Gate
-from asr.audio.windows import FRAME_SAMPLES, LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
+from asr.audio.windows import LONG_PAUSE_FRAMES, split_at_pauses, spoken_stretches
 from asr.decoding.hallucination import is_hallucination
 from asr.decoding.hypothesis import DecodedWindow, DecodingOptions, Reading
 from asr.engine.engine import Engine
@@ -21,6 +21,7 @@ from asr.engine.jobs import DecodedClip
 from asr.engine.replicas import Replicas
 from asr.transcript import UNSURE_BELOW, Hypothesis, Quality, Timings, Transcript, Verdict
 from asr.whisper.tokenizer import Tokenizer
+from vad.frames import FRAME_SAMPLES
 
 
 @dataclass(frozen=True)

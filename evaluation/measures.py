@@ -16,7 +16,7 @@ import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from evaluation.rows import EvaluatedRow, Figures, Span
-from evaluation.search_success import disturbances, losses, success
+from evaluation.search_success import disturbances, losses, success, withheld
 from evaluation.slices import NOISE, slices
 
 COVERED = 0.5  # share of an utterance that one segment must cover to have detected it
@@ -78,6 +78,7 @@ def figures(heard: Sequence[EvaluatedRow]) -> dict[str, dict[str, Figures]]:
         "slots": Measure(lambda h: bool(h.row.get("slots")), _slots),
         "search": Measure(lambda h: bool(h.row.get("query_doc")), success, searched),
         "search loss": Measure(lambda h: bool(h.row.get("query_doc")), losses, searched),
+        "withheld": Measure(lambda h: h.is_unsure and bool(h.row.get("query_doc")), withheld, searched),
         "nothing asked for": Measure(lambda h: h.searched and not h.row.get("query_doc"), disturbances),
         "endpointing": Measure(lambda h: "utterances" in h.row, _endpointing),
         "latency, ms": Measure(lambda h: h.seconds > 0, _latency),

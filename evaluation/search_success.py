@@ -28,11 +28,7 @@ CAUSES = ("recognition", "candidates", "ranking")
 
 
 def success(heard: Sequence[EvaluatedRow]) -> Figures:
-    """Of queries typed, searched by the text of the best reading alone, and spoken; MRR is the mean reciprocal rank.
-
-    `withheld` are results that a server shows only to those who ask for unsure ones: the share of the queries, and
-    those of them whose first result is right, which count as found here.
-    """
+    """Of queries typed, searched by the text of the best reading alone, and spoken; MRR is the mean reciprocal rank."""
     measured: Figures = {"queries": len(heard)}
     chains = {
         "typed": [h.found_typed for h in heard],
@@ -44,10 +40,13 @@ def success(heard: Sequence[EvaluatedRow]) -> Figures:
         for at in (1, 5):
             measured[f"{chain}@{at}"] = sum(rank <= at for rank in ranks) / len(ranks)
         measured[f"{chain}_mrr@{FIRST}"] = sum(1 / rank for rank in ranks) / len(ranks)
-    unsure = [h for h in heard if h.is_unsure]
-    measured["withheld"] = len(unsure) / len(heard)
-    measured["withheld@1"] = sum(_rank(h.row["title"], h.found) == 1 for h in unsure) / len(heard)
     return measured
+
+
+def withheld(heard: Sequence[EvaluatedRow]) -> Figures:
+    """Of unsure queries, whose results a server gives only on demand, those whose first result is right."""
+    right = sum(_rank(h.row["title"], h.found) == 1 for h in heard)
+    return {"queries": len(heard), "right": right, "right_share": right / len(heard)}
 
 
 def losses(heard: Sequence[EvaluatedRow]) -> Figures:

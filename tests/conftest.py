@@ -1,5 +1,6 @@
 """What every room's tests share: the recordings in samples/, the real models and the sample catalogue, made once."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,16 @@ from search.opening import open_index
 from tests.postgres_server import PostgresServer, programs, running
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+LACKING = ("install", "not compiled")  # in the reason of a skip: what the tests need is not here
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """With CI set, nothing that a test needs may be missing: a skipped test is no passed one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    lacking = sorted({report.longrepr[2] for report in skipped if any(word in report.longrepr[2] for word in LACKING)})
+    if lacking and os.environ.get("CI"):
+        terminalreporter.write_line(f"not expected here: {'; '.join(lacking)}", red=True)
+        terminalreporter._session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def newest_instructions() -> str:

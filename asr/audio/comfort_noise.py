@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audio.decode import SAMPLE_RATE, Samples
+from vad.frames import FRAME_SAMPLES
 
-FRAME_SAMPLES = SAMPLE_RATE // 50
 CLEAN_DB = 56.0  # a background this far below the loudest sounds is no room
 COMFORT_DB = 50.0  # below the loudest: no word is harder to hear for it
 PERCENTILES = (5, 95)  # of the frames' power: the background, the loudest

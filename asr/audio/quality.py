@@ -14,10 +14,9 @@ from asr.audio.decode import SAMPLE_RATE, Audio
 from asr.audio.windows import spoken_stretches
 from asr.transcript import Quality, Verdict
 from vad.clip_detector import speech_frames
-from vad.frames import FRAME_SECONDS
+from vad.frames import FRAME_SAMPLES, FRAME_SECONDS
 from vad.noise_floor import voice_levels
 
-FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
 RANGE_PERCENTILES = (5, 95)
 # Loudest 20 ms: what is fainter is judged as if it were as loud as this, for WebRTC VAD takes the faint for nothing.

@@ -3,11 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from asr.audio.decode import SAMPLE_RATE, Samples
-from vad.frames import FRAME_SECONDS
+from asr.audio.decode import Samples
+from vad.frames import FRAME_SAMPLES, FRAME_SECONDS
 from vad.pauses import middle_of_longest_pause
 
-FRAME_SAMPLES = round(FRAME_SECONDS * SAMPLE_RATE)
 # The model takes 30 s. In a window that is full to its last frame it finds no end: of three such cuts through speech it
 # heard one to the end, of the same ones an eighth of a second shorter all.
 LONGEST_SECONDS = 29.5

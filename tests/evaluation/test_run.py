@@ -84,6 +84,14 @@ def test_search_success() -> None:
     }
 
 
+def test_what_is_withheld_as_unsure_is_counted() -> None:
+    rows = [heard("Oslo"), heard("Oslo"), heard("Osaka")]
+    assert "withheld" not in figures(rows)
+    for row in rows[1:]:
+        row.is_unsure = True
+    assert figures(rows)["withheld"]["all"] == {"queries": 2, "right": 1, "right_share": 0.5}
+
+
 def test_what_spoken_queries_are_lost_by_adds_up() -> None:
     rows = [
         heard("Oslo", in_reach="Oslo"),

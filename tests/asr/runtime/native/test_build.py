@@ -124,7 +124,7 @@ def test_the_compiler_that_was_chosen_is_taken(tmp_path: Path, monkeypatch: pyte
 def test_a_damaged_library_is_named(tmp_path: Path) -> None:
     damaged = tmp_path / "library.so"
     damaged.write_bytes(b"half a libr")
-    with pytest.raises(NativeUnavailable, match=r"cannot be loaded.*python -m asr\.native\.build"):
+    with pytest.raises(NativeUnavailable, match=r"cannot be loaded.*python -m asr\.runtime\.native\.build"):
         load_kernels(damaged)
 
 
@@ -134,7 +134,7 @@ def test_a_library_of_other_sources_is_not_taken(
     """Its structures may be others than those that Python mirrors, and memory would be read wrongly."""
     copied = shutil.copy(LIBRARY, tmp_path)
     monkeypatch.setattr(library, "fingerprint", lambda: "of today")
-    with pytest.raises(NativeUnavailable, match=r"another version.*python -m asr\.native\.build"):
+    with pytest.raises(NativeUnavailable, match=r"another version.*python -m asr\.runtime\.native\.build"):
         load_kernels(Path(copied))
 
 
