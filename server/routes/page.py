@@ -17,7 +17,10 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".wasm": "application/wasm",
 }
-PARTS = {path.name: path for path in (*WEB.iterdir(), DETECTOR) if path.suffix in MEDIA_TYPES}
+FOLDERS = ("audio", "live", "page")
+_FILES = (*WEB.iterdir(), *(path for folder in FOLDERS for path in (WEB / folder).iterdir()))
+PARTS = {path.relative_to(WEB).as_posix(): path for path in _FILES if path.suffix in MEDIA_TYPES}
+PARTS["audio/libfvad.wasm"] = DETECTOR
 # The page gets all it needs from here, and nothing else gets it to do anything.
 POLICY = {
     "default-src": "'none'",
@@ -48,8 +51,8 @@ async def page(request: Request) -> Response:
     return await _file(WEB / "index.html", request)
 
 
-@router.head("/web/{name}")
-@router.get("/web/{name}")
+@router.head("/web/{name:path}")
+@router.get("/web/{name:path}")
 async def part(name: str, request: Request) -> Response:
     """What the page is made of."""
     if name not in PARTS:

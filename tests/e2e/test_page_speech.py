@@ -23,13 +23,13 @@ OPTIONS = ("pre_roll", "hangover", "patience", "post_roll", "shortest", "longest
 
 FETCH = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-const wasm = await (await fetch("/web/libfvad.wasm")).arrayBuffer();
+const wasm = await (await fetch("/web/audio/libfvad.wasm")).arrayBuffer();
 """
 DETECT = (
     "async (audio) => {"
     + FETCH
     + """
-  const {VoiceDetector} = await import("/web/detector.js");
+  const {VoiceDetector} = await import("/web/audio/detector.js");
   const detector = new VoiceDetector(wasm);
   const samples = new Int16Array(bytes(audio));
   const decisions = [];
@@ -38,14 +38,14 @@ DETECT = (
 }"""
 )
 ENDPOINT = """async ([options, decisions]) => {
-  const {Endpointer} = await import("/web/endpointer.js");
+  const {Endpointer} = await import("/web/audio/endpointer.js");
   const endpointer = new Endpointer(options);
   const kinds = [{}, {isSpeech: true}, {isTentative: true}];
   const events = decisions.flatMap((kind) => endpointer.push(kinds[kind]));
   return [...events, ...endpointer.flush()];
 }"""
 SPEAK = """async (decisions) => {
-  const {SpeechOnly} = await import("/web/speech.js");
+  const {SpeechOnly} = await import("/web/audio/speech.js");
   const kinds = [{}, {isSpeech: true}, {isTentative: true}];
   const speech = new SpeechOnly({decide: (frame) => kinds[decisions[frame]]});
   const utterances = [];
@@ -63,7 +63,7 @@ CAPTURE = (
     + """
   const samples = new Float32Array(bytes(audio));
   const context = new OfflineAudioContext(1, samples.length, rate);
-  await context.audioWorklet.addModule("/web/worklet.js");
+  await context.audioWorklet.addModule("/web/audio/worklet.js");
   const node = new AudioWorkletNode(context, "capture", {processorOptions: {wasm}});
   const utterances = [];
   const frames = Math.floor((samples.length - 1000) / rate / 0.02);
@@ -98,7 +98,7 @@ def page(server: Server) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def options(page: Any) -> EndpointerOptions:
     """The page's own."""
-    theirs = page.evaluate('async () => (await import("/web/endpointer.js")).OPTIONS')
+    theirs = page.evaluate('async () => (await import("/web/audio/endpointer.js")).OPTIONS')
     return EndpointerOptions(**{name: theirs[_camel(name)] for name in OPTIONS})
 
 

@@ -41,7 +41,7 @@ def test_all_that_pages_refer_to_is_under_the_prefix(address: str) -> None:
             other = urljoin(str(response.url), "".join(found))
             assert other.startswith((address, "data:")), other
             waiting += {other.removeprefix(address)} - seen
-    assert {"web/page.js", "static-offline-docs/swagger-ui.css"} <= seen
+    assert {"web/page/page.js", "static-offline-docs/swagger-ui.css"} <= seen
 
 
 def test_the_key_is_asked_for_under_the_prefix_too(address: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -22,6 +23,11 @@ def references(text: str) -> list[str]:
     return re.findall(r"""(?:src|href)="([^"]+)"|from "([^"]+)"|new URL\("([^"]+)", import""", text)
 
 
+def files() -> list[Path]:
+    """The page's own, without what npm installed."""
+    return [path for path in WEB.rglob("*.*") if "node_modules" not in path.parts]
+
+
 def test_all_that_the_page_refers_to_is_there(client: TestClient) -> None:
     waiting, seen = ["/"], set()
     while waiting:
@@ -32,7 +38,7 @@ def test_all_that_the_page_refers_to_is_there(client: TestClient) -> None:
         named = {str(response.url.join("".join(found)).path) for found in references(response.text)}
         waiting += named - seen
     served = {address.removeprefix("/web/") for address in seen}
-    ours = {path.name for path in WEB.iterdir() if path.suffix in (".js", ".css", ".svg")}
+    ours = {path.relative_to(WEB).as_posix() for path in files() if path.suffix in (".js", ".css", ".svg")}
     assert ours <= served, "a file of the page that nothing refers to"
 
 
@@ -40,8 +46,8 @@ def test_all_that_the_page_refers_to_is_there(client: TestClient) -> None:
     ("address", "media_type"),
     [
         ("/", "text/html; charset=utf-8"),
-        ("/web/page.js", "text/javascript; charset=utf-8"),
-        ("/web/style.css", "text/css; charset=utf-8"),
+        ("/web/page/page.js", "text/javascript; charset=utf-8"),
+        ("/web/page/style.css", "text/css; charset=utf-8"),
         ("/web/icon.svg", "image/svg+xml"),
     ],
 )
@@ -58,15 +64,27 @@ def test_files_have_their_types_and_may_load_nothing_from_elsewhere(
 
 
 def test_a_file_is_sent_again_only_when_it_has_changed(client: TestClient) -> None:
-    first = client.get("/web/page.js")
-    again = client.get("/web/page.js", headers={"If-None-Match": first.headers["etag"]})
+    first = client.get("/web/page/page.js")
+    again = client.get("/web/page/page.js", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    other = client.get("/web/page.js", headers={"If-None-Match": '"other"'})
+    other = client.get("/web/page/page.js", headers={"If-None-Match": '"other"'})
     assert other.content == first.content
     assert client.head("/").headers["etag"] == client.get("/").headers["etag"]
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "package.json", "node_modules", "%2e%2e", "%00.js", "%2e%2e%2fcli.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing.js",
+        "package.json",
+        "node_modules",
+        "%2e%2e",
+        "%00.js",
+        "%2e%2e%2fcli.py",
+        "audio",
+        "audio/%2e%2e/package.json",
+    ],
+)
 def test_nothing_else_is_served(client: TestClient, name: str) -> None:
     response = client.get(f"/web/{name}")
     assert response.status_code == 404
@@ -74,7 +92,7 @@ def test_nothing_else_is_served(client: TestClient, name: str) -> None:
 
 
 def test_the_page_names_no_other_site() -> None:
-    for path in WEB.iterdir():
+    for path in files():
         if path.suffix in (".html", ".js", ".css"):
             addresses = re.findall(r"(?:https?:)?//\w[^\s\"']*\.\w", path.read_text())
             assert addresses == [], path.name

@@ -6,9 +6,9 @@
  * it keeps utterances; where the server does, it keeps all sound since the last final, but of silence only the end.
  */
 
-import { FRAME_SECONDS } from "./frames.js";
-import { fitsWebSocket, subprotocols } from "./key.js";
-import { Trouble } from "./trouble.js";
+import { FRAME_SECONDS } from "../audio/frames.js";
+import { fitsWebSocket, subprotocols } from "../key.js";
+import { Trouble } from "../trouble.js";
 
 const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 8]; // then it is given up
 const BUSY_SECONDS = 2; // that a server which said so is given at least

@@ -1,7 +1,7 @@
 /** Typed search: GET v1/search. */
 
-import { authorization } from "./key.js";
-import { Trouble } from "./trouble.js";
+import { authorization } from "../key.js";
+import { Trouble } from "../trouble.js";
 
 /** What a typed query finds: `{query, results, timings}`; `asked` are more parameters. Throws Trouble, also "key" where a key is needed. */
 export async function search(query, asked, signal) {

@@ -1,6 +1,6 @@
 /** Asks for the server's key. */
 
-import { storedKey, storeKey } from "./key.js";
+import { storedKey, storeKey } from "../key.js";
 
 const dialog = document.getElementById("key-dialog");
 const input = document.getElementById("key");

@@ -4,12 +4,12 @@ import { onPress } from "./button.js";
 import { chosen, offerCatalogues, onChoice } from "./catalogues.js";
 import { askForKey } from "./key_dialog.js";
 import { Meter } from "./meter.js";
-import { prepare } from "./microphone.js";
+import { prepare } from "../audio/microphone.js";
 import { items } from "./results.js";
 import { search } from "./search.js";
-import { Session } from "./session.js";
+import { Session } from "../live/session.js";
 import { Transcript } from "./transcript.js";
-import { Trouble, TROUBLES } from "./trouble.js";
+import { Trouble, TROUBLES } from "../trouble.js";
 
 const LIMIT = 10;
 const MOST_EARLIER = 6;

@@ -1,7 +1,7 @@
 /** The microphone: asks for it, and has the worklet give frames of speech. */
 
 import { SAMPLE_RATE } from "./frames.js";
-import { Trouble } from "./trouble.js";
+import { Trouble } from "../trouble.js";
 
 const WASM = new URL("libfvad.wasm", import.meta.url);
 const WORKLET = new URL("worklet.js", import.meta.url);

@@ -1,6 +1,6 @@
 /** Which catalogue is searched, where the server has several. */
 
-import { authorization } from "./key.js";
+import { authorization } from "../key.js";
 
 const choice = document.getElementById("catalogue");
 

@@ -1,8 +1,8 @@
 /** One session of listening: the microphone's speech goes to the server, until it is stopped. */
 
 import { Listener } from "./listener.js";
-import { Microphone } from "./microphone.js";
-import { Trouble } from "./trouble.js";
+import { Microphone } from "../audio/microphone.js";
+import { Trouble } from "../trouble.js";
 
 const QUIET_SECONDS = 8; // after which a silent user is asked whether the microphone hears
 const PATIENCE_SECONDS = 30; // after which nobody is there any more
