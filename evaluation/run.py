@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -139,7 +140,9 @@ def _hear_all(
             names = catalogue.trie
         decoding = transcriber.options(alternatives=DEFAULT_ALTERNATIVES)
         # What an unsure text finds is measured, too: `withheld` tells what users do not see of it.
-        query = VoiceQuery(decoding, LOOKED_AT if index else None, names, unsure_results=True)
+        query = VoiceQuery(decoding, LOOKED_AT, names, unsure_results=True)
+        if not index:  # decoded as a server would, which always searches
+            query = replace(query, decoding=query.decoding_for_search, search=None)
         _hear(rows[0], folder, transcriber, query, index)  # not counted: the first call allocates
         return [
             _hear(row, folder, transcriber, query, index)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import webrtcvad
 
 from vad.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
-from vad.noise_floor import QUIETEST_DBFS, NoiseFloor, voice_levels
+from vad.noise_floor import SILENT_DBFS, NoiseFloor, voice_levels
 from vad.voicing import periodicity
 
 AGGRESSIVENESS = 3
@@ -100,7 +100,7 @@ class _WebRtcVad:
         plain: bool = self._plain.is_speech(frame.tobytes(), SAMPLE_RATE)
         amplified: bool = self._amplified.is_speech(louder.tobytes(), SAMPLE_RATE)
         loudest = max(self._recent)
-        return amplified and loudest > QUIETEST_DBFS if loudest < FAINT_DBFS else plain
+        return amplified and loudest > SILENT_DBFS if loudest < FAINT_DBFS else plain
 
 
 class _SpeakerLevel:

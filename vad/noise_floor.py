@@ -15,6 +15,7 @@ VOICE_BAND_HZ = (
     200,
     3400,
 )  # the telephone's band: most of the voice, none of the rumble and little of the hiss
+SILENT_DBFS = -60.0  # nothing that is said stays below
 QUIETEST_DBFS = -80.0  # digital silence counts as this; 16 bit noise lies below
 WARM_UP_SECONDS = 1.0  # a recording may start in mid-word: until then nothing is known of the background
 MEMORY_SECONDS = 3.0  # longer than anyone speaks without a gap, so the quietest moment in it is background

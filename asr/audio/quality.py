@@ -15,7 +15,7 @@ from asr.audio.windows import spoken_stretches
 from asr.transcript import Quality, Verdict
 from vad.clip_detector import speech_frames
 from vad.frames import FRAME_SAMPLES, FRAME_SECONDS
-from vad.noise_floor import voice_levels
+from vad.noise_floor import SILENT_DBFS, voice_levels
 
 FLOOR_POWER = 1e-12  # -120 dBFS, which is said of digital silence
 RANGE_PERCENTILES = (5, 95)
@@ -32,7 +32,7 @@ class GateOptions:
     """
 
     min_seconds: float = 0.1
-    silence_dbfs: float = -60.0
+    silence_dbfs: float = SILENT_DBFS
     min_speech_seconds: float = 0.1
     min_level_range: float = 7.5
     max_clipped: float = 0.01

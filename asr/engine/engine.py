@@ -272,12 +272,13 @@ class Engine:
         if not doubted and not begins_with(window.best.text, job.options.stable):
             self._read_again(job, decoding)
             return
+        samples = with_comfort_noise(job.hearing.samples) if doubted else job.hearing.samples
         with self._changed:
             self._leave(job)
             job.hearing.decode_seconds += time.monotonic() - job.hearing.encoded_at
             if doubted:
                 job.hearing.doubted = is_hallucination(window)
-                self._hear_again(job)
+                self._hear_again(job, samples)
             else:
                 self._keep(job, window)
         if job.finished:
@@ -292,9 +293,9 @@ class Engine:
         job.options = replace(job.options, forced=forced, stable="")
         self._begin(job, contradiction.audio)
 
-    def _hear_again(self, job: TranscriptionJob) -> None:
+    def _hear_again(self, job: TranscriptionJob, samples: Samples) -> None:
         job.hearing.frames = None
-        job.hearing.samples = with_comfort_noise(job.hearing.samples)
+        job.hearing.samples = samples
         self.windows_doubted += 1
         self._scheduler.add_first(job)
 

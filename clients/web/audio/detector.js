@@ -1,7 +1,7 @@
 /** Is someone speaking to this microphone? As vad/live_detector.py, with the same decisions, which gives the reasons. */
 
 import { FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE } from "./frames.js";
-import { NoiseFloor, QUIETEST_DBFS, voiceLevel } from "./noise_floor.js";
+import { NoiseFloor, SILENT_DBFS, voiceLevel } from "./noise_floor.js";
 import { periodicity } from "./voicing.js";
 
 const AGGRESSIVENESS = 3;
@@ -45,7 +45,7 @@ class WebRtcVad {
       frame.map((sample) => Math.max(-32768, Math.min(32767, FAINT_FACTOR * sample))),
     );
     const loudest = Math.max(...this.#recent);
-    return loudest < FAINT_DBFS ? amplified && loudest > QUIETEST_DBFS : plain;
+    return loudest < FAINT_DBFS ? amplified && loudest > SILENT_DBFS : plain;
   }
 
   #newDetector() {

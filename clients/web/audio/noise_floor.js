@@ -4,7 +4,8 @@ import { FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE } from "./frames.js";
 import { hann, powers } from "./spectrum.js";
 
 const [LOWEST_BIN, HIGHEST_BIN] = [200, 3400].map((hertz) => Math.round((hertz * FRAME_SAMPLES) / SAMPLE_RATE));
-export const QUIETEST_DBFS = -80;
+export const SILENT_DBFS = -60;
+const QUIETEST_DBFS = -80;
 const WARM_UP_FRAMES = Math.round(1 / FRAME_SECONDS);
 const MEMORY_FRAMES = Math.round(3 / FRAME_SECONDS);
 const SMOOTHING_FRAMES = Math.round(0.1 / FRAME_SECONDS);
