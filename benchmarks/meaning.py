@@ -147,7 +147,7 @@ def _likeliest(asked: Asked) -> Asked:
 
 def _success(asked: Sequence[Asked], index: SearchIndex) -> str:
     found = [
-        [result.title for result in search_rewrites(one.proposal, index, LOOKED_AT, one.likelihoods).found.results]
+        [result.title for result in search_rewrites(one.proposal, index, LOOKED_AT, one.likelihoods).page.results]
         for one in asked
     ]
     first, among = (

@@ -201,7 +201,7 @@ def _search_typed(heard: Sequence[EvaluatedRow], index: SearchIndex) -> None:
 
 
 def _titles(found: VoiceSearchResult) -> list[str]:
-    return [result.title for result in found.found.results]
+    return [result.title for result in found.page.results]
 
 
 def _titles_called(candidates: Sequence[Candidate], index: SearchIndex) -> set[str]:

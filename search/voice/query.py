@@ -25,12 +25,12 @@ WORDS_OF_A_GUESS = 0.1
 class VoiceSearchResult:
     """What was searched for, and what was found: `query` is what was heard, or what it was taken for.
 
-    Of several that may have been meant it is the one that found the first result. `found` counts what matches this one,
+    Of several that may have been meant it is the one that found the first result. `page` counts what matches this one,
     in its total no less than there are results: they may be those of the others, too.
     """
 
     query: str
-    found: SearchPage
+    page: SearchPage
 
 
 @dataclass(frozen=True)

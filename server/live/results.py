@@ -101,7 +101,7 @@ def _bare(word: str) -> str:
 def _found(found: VoiceSearchResult | None) -> Found | None:
     if found is None:
         return None
-    return Found(query=found.query, results=[SearchResult.of(result) for result in found.found.results])
+    return Found(query=found.query, results=[SearchResult.of(result) for result in found.page.results])
 
 
 def _timings(heard: UtteranceResult, waited: float) -> Timings:

@@ -60,12 +60,12 @@ async def search(
         raise ApiError(400, "invalid_request", "q: say what to look for, or send a filter.", param="q")
     found = await catalogue.reading(search_rewrites, Proposal(RecognisedText(q)), catalogue.index, options)
     searched = time.monotonic()
-    results = await search_results(catalogue, found.query, found.found.results, snippets=snippets)
+    results = await search_results(catalogue, found.query, found.page.results, snippets=snippets)
     return SearchAnswer(
         query=found.query,
-        total=found.found.total,
+        total=found.page.total,
         results=results,
-        facets=found.found.facets or None,
+        facets=found.page.facets or None,
         timings=SearchTimings(search_ms=_milliseconds(searched - started), total_ms=_since(started)),
     )
 

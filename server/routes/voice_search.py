@@ -152,7 +152,7 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, ask
             outcome = await drive(steps, services, asked.catalogue, services.in_audio_thread)
             assert outcome.searched
             found = outcome.searched.results
-            results = await search_results(asked.catalogue, found.query, found.found.results, snippets=asked.snippets)
+            results = await search_results(asked.catalogue, found.query, found.page.results, snippets=asked.snippets)
     except TimeoutError:
         raise busy("The answer took too long and was given up. Try again, or send a shorter clip.", 5) from None
     transcript, stages = outcome.transcript, outcome.stages(started)
@@ -162,7 +162,7 @@ async def _answer(services: Services, data: bytes, options: DecodingOptions, ask
     milliseconds = {f"{stage}_ms": _milliseconds(seconds) for stage, seconds in stages.items()}
     timings = TimingsBody(**milliseconds, total_ms=_milliseconds(time.monotonic() - started))
     told = replace(transcript, alternatives=transcript.alternatives[: options.alternatives])
-    facets = found.found.facets or {field: {} for field in asked.options.facets}  # as where nothing was said
+    facets = found.page.facets or {field: {} for field in asked.options.facets}  # as where nothing was said
     return _body(services.transcriber.name, told, found, results, facets, timings)
 
 
@@ -217,7 +217,7 @@ def _body(
             ],
         ),
         query=found.query,
-        total=found.found.total,
+        total=found.page.total,
         results=results,
         facets=facets or None,
         quality=QualityBody(

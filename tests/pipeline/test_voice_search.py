@@ -42,7 +42,7 @@ def test_what_is_unsure_is_searched_for_only_where_that_is_asked_for(
     index: SearchIndex, verdict: Verdict, unsure_results: bool, found: list[str]
 ) -> None:
     steps = search_recognised(transcript(verdict), None, SearchOptions(), unsure_results=unsure_results)
-    assert [result.title for result in run(steps, index).results.found.results] == found
+    assert [result.title for result in run(steps, index).results.page.results] == found
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_clip_is_prepared_recognised_scored_and_searched_for(transcriber: Tran
         came = take(step, index)
     assert taken == [Prepare, Wait, Search, Wait, Search]
     assert "gaborone" not in outcome.transcript.text.lower()
-    assert outcome.searched.results.found.results[0].title == "Gaborone"
+    assert outcome.searched.results.page.results[0].title == "Gaborone"
     assert set(outcome.stages(outcome.search_began)) == {"audio", "queue", "encode", "decode", "search"}
 
 
@@ -79,7 +79,7 @@ def test_of_what_the_speaker_goes_on_with_the_text_alone_is_searched_for(
     outcome = run(voice_search_steps(transcriber, lambda: transcriber.prepare(toronto), query), index)
     assert outcome.searched
     assert outcome.searched.proposal.candidates == ()
-    assert [result.title for result in outcome.searched.results.found.results] == ["Toronto"]
+    assert [result.title for result in outcome.searched.results.page.results] == ["Toronto"]
 
 
 def test_a_clip_that_is_only_recognised_needs_no_index(transcriber: Transcriber, toronto: bytes) -> None:

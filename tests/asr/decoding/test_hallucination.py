@@ -64,6 +64,22 @@ def test_of_one_short_word_the_model_may_doubt_more(
     assert is_hallucination(replace(window(text, no_speech, confidence), doubted=True, seconds=1.9)) is invented
 
 
+@pytest.mark.parametrize(
+    ("seconds", "no_speech", "confidence", "invented"),
+    [
+        (3.5, 0.23, 0.34, False),  # "Shoe brand toast."
+        (7.9, 0.37, 0.2, False),
+        (3.5, 0.41, 0.34, True),
+        (12.0, 0.23, 0.34, True),  # "Thank you.", for a tune
+    ],
+)
+def test_some_seconds_that_the_model_takes_for_speech_are_believed_at_a_second_hearing_too(
+    seconds: float, no_speech: float, confidence: float, invented: bool
+) -> None:
+    heard = replace(window(QUERY, no_speech, confidence), doubted=True, seconds=seconds)
+    assert is_hallucination(heard) is invented
+
+
 def test_a_loop_that_only_a_second_hearing_finds_must_be_sure_as_well() -> None:
     assert is_hallucination(replace(window(LOOP, 0.8, 0.45), looped=True, doubted=True))
 

@@ -137,7 +137,7 @@ def world(sample_index: Path) -> Iterator[SearchIndex]:
 @pytest.mark.parametrize(("name", "country"), WELL_KNOWN.items())
 def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str) -> None:
     found = {
-        phrase: search_rewrites(Proposal(RecognisedText(phrase.format(name))), world, SearchOptions(1)).found.results
+        phrase: search_rewrites(Proposal(RecognisedText(phrase.format(name))), world, SearchOptions(1)).page.results
         for phrase in PHRASES
     }
 
@@ -153,7 +153,7 @@ def test_well_known_city_comes_first(world: SearchIndex, name: str, country: str
 def test_some_springfield(world: SearchIndex) -> None:
     results = search_rewrites(
         Proposal(RecognisedText("Things to do in Springfield")), world, SearchOptions(5)
-    ).found.results
+    ).page.results
 
     assert {result.title for result in results} == {"Springfield"}
 

@@ -33,13 +33,13 @@ def test_what_was_heard_is_found(index: SearchIndex) -> None:
     answer = search_rewrites(Proposal(RecognisedText("Hotels in Reykjavik.")), index)
 
     assert answer.query == "hotels in reykjavik"
-    assert [result.title for result in answer.found.results] == ["Reykjavík"]
+    assert [result.title for result in answer.page.results] == ["Reykjavík"]
 
 
 def test_silence_finds_nothing(index: SearchIndex) -> None:
     index.upsert([Document(id="1", title="Reykjavík")])
 
-    assert search_rewrites(Proposal(RecognisedText("")), index).found.results == []
+    assert search_rewrites(Proposal(RecognisedText("")), index).page.results == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_name_comes_before_or_after_what_the_text_finds_by_how_probable_it_is(
     )
 
     assert answer.query == query
-    assert [(result.title, result.match) for result in answer.found.results] == found
-    assert answer.found.total == len(found)
-    scores = [result.score for result in answer.found.results]
+    assert [(result.title, result.match) for result in answer.page.results] == found
+    assert answer.page.total == len(found)
+    scores = [result.score for result in answer.page.results]
     assert scores == sorted(scores, reverse=True)
