@@ -413,7 +413,7 @@ def test_a_failure_of_the_servers_own_is_told_with_its_id(start, monkeypatch: py
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("server.routes.search.find", broken)
+    monkeypatch.setattr("server.routes.search.search_rewrites", broken)
     with start() as client:
         response = client.get("/v1/search", params={"q": "x"})
         assert response.json()["error"]["code"] == "internal_error"
