@@ -17,7 +17,7 @@ import pytest
 
 from asr.runtime.native import build
 
-HERE = Path(__file__).parent / "native"
+HERE = Path(__file__).parent
 EMULATION = HERE / "emulation"
 SIMDE = Path("/usr/include/simde")
 ARM_COMPILER = "aarch64-linux-gnu-gcc"
