@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 LACKING = ("install", "not compiled")  # in the reason of a skip: what the tests need is not here
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """With CI set, nothing that a test needs may be missing: a skipped test is no passed one."""
     skipped = terminalreporter.stats.get("skipped", [])
     lacking = sorted({report.longrepr[2] for report in skipped if any(word in report.longrepr[2] for word in LACKING)})
