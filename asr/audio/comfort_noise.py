@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audio.decode import SAMPLE_RATE, Samples
+from asr.audio.quality import frame_power
 from vad.frames import FRAME_SAMPLES
 
 CLEAN_DB = 56.0  # a background this far below the loudest sounds is no room
@@ -21,10 +22,9 @@ PERCENTILES = (5, 95)  # of the frames' power: the background, the loudest
 
 def with_comfort_noise(samples: Samples) -> Samples:
     """A window, (n,), with hiss where its background is too quiet; it is always the same hiss."""
-    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    if not len(frames):
+    if len(samples) < FRAME_SAMPLES:
         return samples
-    background, loudest = np.percentile(np.mean(frames**2, axis=1), PERCENTILES)
+    background, loudest = np.percentile(frame_power(samples), PERCENTILES)
     if background >= loudest * 10 ** (-CLEAN_DB / 10):
         return samples
     level = np.float32(math.sqrt(loudest * 10 ** (-COMFORT_DB / 10)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from asr.audio.decode import SAMPLE_RATE, Audio
+from asr.audio.decode import SAMPLE_RATE, Audio, Samples
 from asr.audio.windows import spoken_stretches
 from asr.transcript import Quality, Verdict
 from vad.clip_detector import speech_frames
@@ -49,7 +49,7 @@ class Gate:
 
         A stretch of speech is judged by itself, however long the silence is in which it lies.
         """
-        power = _frame_power(audio)
+        power = frame_power(audio.samples)
         loudest = _dbfs(float(power.max()))
         pcm = np.round(audio.samples * (32767 * _gain(loudest))).clip(-32768, 32767).astype(np.int16)
         levels = voice_levels(_frames(pcm), SAMPLE_RATE)
@@ -93,12 +93,12 @@ def _gain(loudest: float) -> float:
     return float(10 ** ((FAINT_DBFS - loudest) / 20)) if is_faint else 1.0
 
 
-def _frame_power(audio: Audio) -> npt.NDArray[np.float32]:
-    """The mean square of each full 20 ms frame; of the whole where there is not even one."""
-    frames = len(audio.samples) // FRAME_SAMPLES
+def frame_power(samples: Samples) -> npt.NDArray[np.float32]:
+    """The mean square of each full 20 ms frame of samples, (n,); of the whole where there is not even one."""
+    frames = len(samples) // FRAME_SAMPLES
     if not frames:
-        return np.array([np.mean(audio.samples**2)], np.float32)
-    rows = audio.samples[: frames * FRAME_SAMPLES].reshape(frames, FRAME_SAMPLES)
+        return np.array([np.mean(samples**2)], np.float32)
+    rows = samples[: frames * FRAME_SAMPLES].reshape(frames, FRAME_SAMPLES)
     return np.asarray(np.mean(rows**2, axis=1), np.float32)
 
 
